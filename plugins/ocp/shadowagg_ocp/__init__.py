@@ -1,0 +1,1 @@
+"""The OpenShift provider of shadowagg."""

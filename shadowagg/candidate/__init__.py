@@ -1,0 +1,1 @@
+"""The candidate: PyArrow from Parquet to row sets."""

@@ -1,0 +1,161 @@
+"""Where the inputs of a run lie, which objects they are, and whether they moved meanwhile.
+
+This module knows names and sizes, not contents: the candidate reads through `candidate.source`,
+each control through its engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+from pyarrow import fs
+
+from shadowagg.errors import InputUnreadable, UserError
+from shadowagg.window import Window
+
+if TYPE_CHECKING:
+    from shadowagg.provider import InputTable
+
+__all__ = ["InputFile", "Inputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One Parquet object."""
+
+    path: str
+    size: int
+    changed: str
+    """Moment of its last change, as the file system gives it."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The addresses of lake tables and side tables: plain data, cheap to hand to a fenced process.
+
+    Args:
+        lake: folder or URI (`s3://bucket/prefix`) below which the lake tables lie. Keys of S3 come
+            from the environment, never from here.
+        side: folder with one `<table>.parquet` per PostgreSQL side table.
+        layout: `tables`: `<lake>/<table>/source=…`; `bucket`: `<lake>/<InputTable.location>/source=…`
+            (`inputs.md` 1.1).
+        locations: location of single tables below the lake, where they lie elsewhere.
+        s3: options of `pyarrow.fs.S3FileSystem` that are no secrets: `endpoint_override`, `region`, …
+    """
+
+    lake: str
+    side: str
+    layout: Literal["tables", "bucket"] = "tables"
+    locations: Mapping[str, str] = field(default_factory=dict)
+    s3: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `from_json` takes back."""
+        return {
+            "lake": self.lake,
+            "side": self.side,
+            "layout": self.layout,
+            "locations": dict(self.locations),
+            "s3": dict(self.s3),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Inputs:
+        """The addresses that `to_json` wrote."""
+        return cls(**document)
+
+    @cached_property
+    def _lake(self) -> tuple[fs.FileSystem, str]:
+        if self.lake.startswith("s3://"):
+            return fs.S3FileSystem(**self.s3), self.lake.removeprefix("s3://").rstrip("/")
+        return fs.LocalFileSystem(), self.lake.rstrip("/") or "/"
+
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """The file system of the lake."""
+        return self._lake[0]
+
+    def location(self, table: InputTable, window: Window) -> str:
+        """The folder of a lake table, as a path of `filesystem`."""
+        root = self._lake[1]
+        if table.name in self.locations:
+            return f"{root}/{self.locations[table.name]}"
+        if self.layout == "bucket":
+            account = window.schema.removeprefix("acct")
+            return f"{root}/{table.location.format(account=account)}"
+        return f"{root}/{table.name}"
+
+    def exists(self, table: InputTable, window: Window) -> bool:
+        """Whether the table exists: it comes into being with the first file of its kind."""
+        if table.home == "postgres":
+            return bool(self._info(self.side_path(table)).type == fs.FileType.File)
+        return any(True for _ in self._walk(self.location(table, window), first=True))
+
+    def side_path(self, table: InputTable) -> str:
+        """The Parquet file of a side table; it may be missing."""
+        return f"{self.side}/{table.name}.parquet"
+
+    def files(self, table: InputTable, window: Window, source_uuid: str) -> tuple[InputFile, ...]:
+        """The Parquet files of one source in the window's month, by name; none if there is none."""
+        folder = (
+            f"{self.location(table, window)}/source={source_uuid}"
+            f"/year={window.year}/month={window.month}"
+        )
+        return tuple(self._walk(folder))
+
+    def all_files(self, table: InputTable, window: Window) -> tuple[InputFile, ...]:
+        """Every Parquet file of the table, of any source and month.
+
+        Asked only where a column is in no file of the month: a column that no file of the *table*
+        has is refused, one that the month lacks is NULL (`golden` README, *What production refuses*).
+        """
+        return tuple(self._walk(self.location(table, window)))
+
+    def fingerprint(self, tables: Iterable[InputTable], window: Window) -> str:
+        """A hash over names, sizes and moments of change of everything that the window reads."""
+        objects: list[list[Any]] = []
+        sources = sorted({window.source_uuid, *(c.source_uuid for c in window.clusters)})
+        for table in sorted(tables, key=lambda table: table.name):
+            if table.home == "postgres":
+                info = self._info(self.side_path(table))
+                objects.append([table.name, info.size, str(info.mtime_ns)])
+                continue
+            for source in sources:
+                objects.extend(
+                    [table.name, file.path, file.size, file.changed]
+                    for file in self.files(table, window, source)
+                )
+        return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
+
+    def _info(self, path: str) -> fs.FileInfo:
+        return fs.LocalFileSystem().get_file_info(path)
+
+    def _walk(self, folder: str, *, first: bool = False) -> Iterable[InputFile]:
+        selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
+        try:
+            found = self.filesystem.get_file_info(selector)
+        except (OSError, pa.ArrowException) as error:
+            raise InputUnreadable(
+                f"cannot list: {error}", on=folder, hint="check address and permissions"
+            ) from error
+        for info in sorted(found, key=lambda info: info.path):
+            if info.type == fs.FileType.File and info.path.endswith(".parquet"):
+                yield InputFile(info.path, info.size, str(info.mtime_ns))
+                if first:
+                    return
+
+
+def check_folder(path: str) -> None:
+    """Say in one line that a folder is not there.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if fs.LocalFileSystem().get_file_info(path).type != fs.FileType.Directory:
+        raise UserError("no such folder", on=path, hint="check the path")

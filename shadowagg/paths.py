@@ -1,0 +1,121 @@
+"""A path computes the stages of a plan: the candidate, or one of the controls.
+
+All of them have this one face, so that any control may stand in the candidate's place.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from shadowagg.errors import UserError
+from shadowagg.inputs import Inputs
+from shadowagg.plan import Plan
+from shadowagg.provider import Provider
+
+__all__ = ["CANDIDATE", "CONTROLS", "AggregationPath", "PathRequest", "StageTable", "open_path"]
+
+
+@dataclass(frozen=True)
+class PathRequest:
+    """What a path is given.
+
+    Args:
+        provider: whose stages.
+        plan: of the window.
+        inputs: where they lie.
+        threads: how many it may use.
+        options: of the mode, plain values without secrets (for `recorded` the scenario's folder).
+    """
+
+    provider: Provider
+    plan: Plan
+    inputs: Inputs
+    threads: int = 2
+    options: Mapping[str, Any] | None = None
+
+    def option(self, name: str) -> Any:
+        """One of the mode's options.
+
+        Raises:
+            UserError: if it was not given.
+        """
+        options = self.options or {}
+        if name not in options:
+            raise UserError(f"option {name!r} is missing", on="path", hint="give it to the run")
+        return options[name]
+
+
+@dataclass(frozen=True, slots=True)
+class StageTable:
+    """The rows that a path made for one stage over the whole window.
+
+    Args:
+        stage: its name.
+        table: the rows; checked against the specification by whoever takes them.
+        seconds: wall time that the stage took.
+    """
+
+    stage: str
+    table: pa.Table
+    seconds: float
+
+
+class AggregationPath(Protocol):
+    """One engine.
+
+    Attributes:
+        mode: its name on the command line.
+        stand_in: whether it only stands in for production's engine; said wherever its results are.
+    """
+
+    mode: str
+    stand_in: bool
+
+    def run(self, request: PathRequest) -> Iterator[StageTable]:
+        """Yield the stages in the provider's order, each over the whole window.
+
+        A stage that the mode cannot give (an inner one that nobody recorded) is left out.
+
+        Raises:
+            InputRefused: where production refuses the input.
+            InputUnreadable: where an input object cannot be read.
+        """
+
+    def engine(self) -> Mapping[str, Any]:
+        """Versions of what computed, after the run."""
+
+
+CANDIDATE = "pyarrow"
+
+_MODES = {
+    CANDIDATE: "shadowagg.candidate.execute:Candidate",
+    "embedded": "shadowagg.control.embedded:Embedded",
+    "recorded": "shadowagg.control.recorded:Recorded",
+}
+
+CONTROLS = tuple(mode for mode in _MODES if mode != CANDIDATE)
+
+
+def open_path(mode: str) -> AggregationPath:
+    """The path of a mode, imported now: engines are heavy.
+
+    Raises:
+        UserError: for an unknown mode, or one whose packages are not installed.
+    """
+    if mode not in _MODES:
+        raise UserError(f"unknown mode {mode!r}", on="path", hint=f"one of {', '.join(_MODES)}")
+    module, _, name = _MODES[mode].partition(":")
+    try:
+        path: AggregationPath = getattr(importlib.import_module(module), name)()
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"package {error.name} is not installed",
+            on=f"mode {mode}",
+            hint=f"pip install 'shadowagg[{mode}]'",
+        ) from None
+    return path
