@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -168,14 +168,3 @@ class Provider(Protocol):
 
     def generate(self, folder: Path, *, seed: int, rows: int, days: int) -> None:
         """Write a seeded scenario folder of about `rows` main rows over `days` days."""
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A provider and where it came from, for lists."""
-
-    provider: Provider
-    distribution: str
-    version: str
-    entry_point: str
-    extra: Mapping[str, str] = field(default_factory=dict)
