@@ -219,6 +219,4 @@ def _objection(provider: object, registered: Mapping[str, Registered]) -> str:
     return ""
 
 
-_MEMBERS = tuple(
-    name for name in (*Provider.__annotations__, *vars(Provider)) if not name.startswith("_")
-)
+_MEMBERS = tuple(name for name in vars(Provider) if not name.startswith("_"))
