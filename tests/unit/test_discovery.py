@@ -157,7 +157,7 @@ def test_an_observer_that_raises_changes_nothing(plugin, caplog):
     found = discover(
         [
             plugin("bad", shadowagg_run_recorded=bad),
-            plugin("good", shadowagg_run_recorded=lambda record: told.append(record)),
+            plugin("good", shadowagg_run_recorded=lambda record: told.extend([record])),
         ]
     )
     found.notify("shadowagg_run_recorded", record="the record")

@@ -95,7 +95,7 @@ def test_a_column_that_occurs_twice_is_named():
 
 
 def test_all_deviations_are_named_at_once():
-    with pytest.raises(RowSetInvalid, match="name is missing.*weight is int64"):
+    with pytest.raises(RowSetInvalid, match=r"name is missing.*weight is int64"):
         RowSet.conform(SPEC, rows(name=None, weight=pa.array([1, 2])))
 
 
