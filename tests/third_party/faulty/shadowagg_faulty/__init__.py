@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from shadowagg import Stage, hookimpl
 from shadowagg_toy import TURNOVER, Toy
+
+from shadowagg import Stage, hookimpl
 
 
 @dataclass(frozen=True)

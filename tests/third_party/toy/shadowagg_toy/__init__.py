@@ -22,7 +22,7 @@ from shadowagg import (
     hookimpl,
     make_plan,
 )
-from shadowagg.rowset import DATE, TEXT, WORKING_DOUBLE, DOUBLE
+from shadowagg.rowset import DATE, DOUBLE, TEXT, WORKING_DOUBLE
 from shadowagg.testing import Partition, write_scenario
 
 SALES = InputTable(
@@ -100,12 +100,12 @@ class Toy:
         source = "00000000-0000-0000-0000-0000000000aa"
         start = dt.date(2025, 3, 1)
         moments = [
-            dt.datetime(2025, 3, 1 + choose.randrange(days), choose.randrange(24))
+            dt.datetime(2025, 3, 1 + choose.randrange(days), choose.randrange(24), tzinfo=dt.UTC)
             for _ in range(rows)
         ]
         sales = pa.table(
             {
-                "sold_at": pa.array(moments, pa.timestamp("ms")),
+                "sold_at": pa.array(moments, pa.timestamp("ms", "UTC")),
                 "shop": [choose.choice(["north", "south", None, ""]) for _ in range(rows)],
                 "amount": [round(choose.random() * 100, 2) for _ in range(rows)],
             }
