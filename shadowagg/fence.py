@@ -11,9 +11,10 @@ The request crosses on a socket that is the supervisor's standard input, never i
 The socket's end tells each side that the other one is gone, and then:
 
 * the caller dies: the supervisor ends the task and removes scratch and private folders;
-* the supervisor dies: the kernel kills the worker, the caller ends what that had started;
-* both die: the kernel kills the worker; the folders go when the next private folder is made.
-  What the worker had started then stays, if it was a process.
+* the supervisor dies: the kernel kills the worker, the caller ends what that had started, as far
+  as it still has the run's session or the run's mark in its environment (`SHADOWAGG_FENCE`);
+* both die: the kernel kills the worker; the folders go when the next private folder is made;
+  processes that the worker had started stay.
 
 Resident memory is polled, every 40 ms, from `/proc`; where that is missing (macOS) the peak is the
 worker's largest resident size, mapped files included, and memory has no limit.

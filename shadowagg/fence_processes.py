@@ -89,6 +89,10 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+def _keeps_lists(pid: int) -> bool:
+    return Path(f"/proc/{pid}/task/{pid}/children").exists()
+
+
 def _children_by_scan() -> dict[int, list[int]]:
     """Children by parent, for a kernel that keeps no list of them."""
     children: dict[int, list[int]] = {}
@@ -101,7 +105,7 @@ def _children_by_scan() -> dict[int, list[int]]:
 
 def descendants(root: int) -> list[int]:
     """Every process below that one, parents before children; ended ones included."""
-    scan = None if Path(f"/proc/{root}/task/{root}/children").exists() else _children_by_scan()
+    scan = None if _keeps_lists(root) else _children_by_scan()
     found: list[int] = []
     waiting = [root]
     while waiting:

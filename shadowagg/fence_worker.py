@@ -126,6 +126,7 @@ def _settle_in(order: Order, supervisor: int) -> None:
         os._exit(1)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # not to be killed at once: a task has the time of grace to cancel what it started elsewhere
     signal.signal(signal.SIGTERM, _end_orderly)
     with suppress(OSError):  # the kernel shall take this process before the caller's

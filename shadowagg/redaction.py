@@ -12,7 +12,7 @@ _SECRET_NAME = re.compile(
     r"secret|passw|pwd$|token|credential|(private|access|api|auth|account)_?key", re.IGNORECASE
 )
 _SHORTEST = 6  # a shorter value ("true", "1") stands in ordinary text, too
-_USER_OF_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^@\s/]+@")
+_USER_OF_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^\s/]+@")
 _MASK = "***"
 
 
