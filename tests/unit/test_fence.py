@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import shadowagg
 from shadowagg.errors import UserError
 from shadowagg.fence import Limits, Outcome, private_folder, run_fenced
 from shadowagg.fence_processes import descendants
@@ -521,6 +522,74 @@ def test_a_supervisor_that_hangs_does_not_hang_the_caller(tmp_path, folder, monk
     outcome = run_fenced("fence_tasks:answer", {}, folder=folder, limits=limits)
     assert outcome.fault.cause is Cause.TIMEOUT
     assert outcome.wall_seconds < 5
+
+
+# --- where the fence itself is in trouble --------------------------------------------------------
+
+
+@pytest.fixture
+def in_the_supervisor(tmp_path, monkeypatch):
+    """Python to run when the supervisor starts."""
+
+    def put(program):
+        (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(program))
+        package = Path(shadowagg.__file__).parents[1]
+        places = (str(tmp_path), os.environ["PYTHONPATH"], str(package))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("task", "cause"), [("leaves_child", None), ("sleeps", Cause.TIMEOUT), ("dies", Cause.DIED)]
+)
+def test_without_the_kernels_help_the_process_group_is_ended(
+    folder, in_the_supervisor, task, cause
+):
+    """As on a system without `prctl` and `/proc`."""
+    in_the_supervisor("""
+        from shadowagg import fence_supervisor as supervisor
+        supervisor.adopt_orphans = lambda: False
+        supervisor.descendants = lambda root: []
+        supervisor.resident_bytes = lambda pid: 0
+    """)
+    limits = Limits(seconds=0.5, grace_seconds=0.2)
+    outcome = run_fenced(f"fence_tasks:{task}", {"how": "kill"}, folder=folder, limits=limits)
+    assert cause == (outcome.fault and outcome.fault.cause)
+    assert outcome.peak_memory_bytes > 0
+    for pid in (outcome.value or {}).get("pids", []):  # reaped by whoever adopts orphans
+        assert eventually(lambda pid=pid: not command_line(pid))
+
+
+def test_a_fence_that_fails_while_it_watches_ends_the_task_first(folder, in_the_supervisor, mark):
+    in_the_supervisor("""
+        from shadowagg.fence_supervisor import Supervisor
+        def fail(self, now):
+            if (self.order.folder / "started").exists():
+                raise ZeroDivisionError("wrong by one")
+        Supervisor._check = fail
+    """)
+    outcome = run_fenced("fence_tasks:sleeps_with_child", {}, folder=folder)
+    assert outcome.fault.cause is Cause.ERROR
+    assert outcome.fault.message == "ZeroDivisionError: wrong by one"
+    assert outcome.left_behind[-2:] == ("process sleep", "process sleep")
+
+
+def test_a_fence_that_cannot_be_imported_has_died_and_says_why(folder, in_the_supervisor):
+    in_the_supervisor("""
+        import sys
+        sys.modules["shadowagg.fence_supervisor"] = None
+    """)
+    outcome = run_fenced("fence_tasks:answer", {}, folder=folder)
+    assert outcome.fault.cause is Cause.DIED
+    assert "import of shadowagg.fence_supervisor halted" in outcome.fault.detail
+
+
+def test_no_place_for_temporary_files_is_an_error(folder, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    outcome = run_fenced("fence_tasks:answer", {}, folder=folder)
+    assert outcome.fault.cause is Cause.ERROR
+    assert outcome.fault.message.startswith("the fence cannot start: [Errno 2]")
 
 
 # --- a caller that ends in the middle ------------------------------------------------------------
