@@ -153,6 +153,7 @@ def sleeps_with_child(request, folder):
 
 def cleans_up_when_ended(request, folder):
     try:
+        started(folder)
         time.sleep(600)
     finally:
         (folder / "cancelled").write_text("yes")
