@@ -1,0 +1,68 @@
+"""The label reports of nodes and namespaces, as files of their daily tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from shadowagg_ocp.generate.cluster import ClusterModel
+from shadowagg_ocp.generate.shape import Day, Shape
+
+__all__ = ["namespace_labels", "node_labels"]
+
+
+def node_labels(shape: Shape, cluster: ClusterModel) -> Iterator[pa.Table]:
+    """One table per upload; on the day of change two label sets of two nodes, and of one day on."""
+    changing = {cluster.node("worker-0"), cluster.node("worker-4")}
+    for day in shape.days:
+        for upload, hours in enumerate(day.uploads):
+            begin, end = 24 * day.number + hours[0], 24 * day.number + hours[-1]
+            rows = [
+                (node.name, text)
+                for index, node in enumerate(cluster.nodes)
+                if node.labelled and node.from_hour <= end and node.to_hour > begin
+                for text in (
+                    node.label_texts
+                    if index in changing and _both(cluster, day, upload)
+                    else node.label_texts[:1]
+                )
+            ]
+            yield _table(shape, day, "node", "node_labels", rows)
+
+
+def namespace_labels(shape: Shape, cluster: ClusterModel) -> Iterator[pa.Table]:
+    """One table per upload; on the day of change both label sets of the namespaces that have two."""
+    for day in shape.days:
+        for upload in range(len(day.uploads)):
+            rows = [
+                (name, text)
+                for name, texts in zip(
+                    cluster.namespaces, cluster.namespace_label_texts, strict=True
+                )
+                for text in (texts if _both(cluster, day, upload) else texts[:1])
+            ]
+            yield _table(shape, day, "namespace", "namespace_labels", rows)
+
+
+def _both(cluster: ClusterModel, day: Day, upload: int) -> bool:
+    return day.number == cluster.change_day and upload == len(day.uploads) // 2
+
+
+def _table(
+    shape: Shape, day: Day, name: str, labels: str, rows: list[tuple[str, str | None]]
+) -> pa.Table:
+    midnight, first, last = (
+        pa.scalar(dt.datetime.combine(date, dt.time.min), pa.timestamp("ms"))  # noqa: DTZ001 - naive UTC, as stored
+        for date in (day.date, shape.month_start, shape.month_end)
+    )
+    return pa.table(
+        {
+            name: pa.array([value for value, _ in rows], pa.string()),
+            labels: pa.array([text for _, text in rows], pa.string()),
+            "interval_start": pa.repeat(midnight, len(rows)),
+            "report_period_start": pa.repeat(first, len(rows)),
+            "report_period_end": pa.repeat(last, len(rows)),
+        }
+    )
