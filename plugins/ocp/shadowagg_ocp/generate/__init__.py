@@ -19,7 +19,8 @@ from shadowagg_ocp import inputs as tables
 from shadowagg_ocp.generate.cluster import make_cluster
 from shadowagg_ocp.generate.draw import stream, uuid_text
 from shadowagg_ocp.generate.label_reports import namespace_labels, node_labels
-from shadowagg_ocp.generate.pods import EFFECTIVE, PodReport, make_pods
+from shadowagg_ocp.generate.pod_report import EFFECTIVE, PodReport
+from shadowagg_ocp.generate.pods import make_pods
 from shadowagg_ocp.generate.shape import Shape, make_shape
 from shadowagg_ocp.generate.side import side_tables
 from shadowagg_ocp.generate.storage import StorageReport, make_mounts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ def stream(seed: int, *name: object) -> random.Random:
     return random.Random("/".join(map(str, (seed, *name))))  # noqa: S311 - test data, no secret
 
 
-def uniform(count: int, seed: int, *name: object) -> pa.Array:
+def uniform(count: int, seed: int, *name: object) -> pa.Array[Any]:
     """`count` doubles in [0, 1), made by Arrow."""
     return pc.random(count, initializer=stream(seed, *name).getrandbits(62))
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from shadowagg_ocp.generate.cluster import ClusterModel
+from shadowagg_ocp.generate.columns import at_midnight, report_period
 from shadowagg_ocp.generate.shape import Day, Shape
 
 __all__ = ["namespace_labels", "node_labels"]
 
 
 def node_labels(shape: Shape, cluster: ClusterModel) -> Iterator[pa.Table]:
-    """One table per upload; on the day of change two label sets of two nodes, and of one day on."""
+    """One table per upload; on the day of change two nodes have two label sets."""
     changing = {cluster.node("worker-0"), cluster.node("worker-4")}
     for day in shape.days:
         for upload, hours in enumerate(day.uploads):
@@ -51,18 +51,13 @@ def _both(cluster: ClusterModel, day: Day, upload: int) -> bool:
 
 
 def _table(
-    shape: Shape, day: Day, name: str, labels: str, rows: list[tuple[str, str | None]]
+    shape: Shape, day: Day, name: str, labels: str, rows: Sequence[tuple[str, str | None]]
 ) -> pa.Table:
-    midnight, first, last = (
-        pa.scalar(dt.datetime.combine(date, dt.time.min), pa.timestamp("ms"))  # noqa: DTZ001 - naive UTC, as stored
-        for date in (day.date, shape.month_start, shape.month_end)
-    )
     return pa.table(
         {
             name: pa.array([value for value, _ in rows], pa.string()),
             labels: pa.array([text for _, text in rows], pa.string()),
-            "interval_start": pa.repeat(midnight, len(rows)),
-            "report_period_start": pa.repeat(first, len(rows)),
-            "report_period_end": pa.repeat(last, len(rows)),
+            "interval_start": at_midnight(day.date, len(rows)),
+            **report_period(shape, len(rows)),
         }
     )

@@ -20,11 +20,28 @@ ODD_VALUES = (
 )
 """Values that older operators and annotations let through."""
 
+
+def label_text(labels: Mapping[str, str]) -> str:
+    """The text that the lake holds: `{"key": "value"}`, other than ASCII escaped."""
+    return json.dumps(labels)
+
+
 SPECIAL_POD_LABELS: Mapping[str, str | None] = {
     "none": "{}",
     "null": None,
     "one order": '{"app": "twin", "env": "prod"}',
     "other order": '{"env": "prod", "app": "twin"}',
+    "odd": label_text(
+        {
+            "app": "ä-ß-日本",
+            "env": 'say "hi"',
+            "team": "back\\slash",
+            "tier": "{brace}",
+            "version": "😀",
+            "größe": "a/b",
+            "App": "two words",
+        }
+    ),
     "empty value": '{"app": "", "env": ""}',
     "disabled only": '{"secret": "s3", "cost_center": "7", "APP": "loud"}',
     "machine": '{"vm_kubevirt_io_name": "vm-1", "app": "virt-launcher"}',
@@ -32,11 +49,6 @@ SPECIAL_POD_LABELS: Mapping[str, str | None] = {
     "two children": '{"application": "shop", "service": "cart"}',
 }
 """Label texts that show one rule each, by the name of what they show."""
-
-
-def label_text(labels: Mapping[str, str]) -> str:
-    """The text that the lake holds: `{"key": "value"}`, other than ASCII escaped."""
-    return json.dumps(labels)
 
 
 def pod_label_texts(draw: Random, count: int) -> list[str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 
 from shadowagg.errors import UserError
@@ -102,9 +103,13 @@ def make_shape(*, seed: int, rows: int, days: int) -> Shape:
     start = _first_day(seed, days)
     end = start + dt.timedelta(days=days - 1)
     listed = _days(start, end, days)
-    # A lasting pod has a row per upload; a job of some hours in about one upload, or in two.
+    nodes = min(max(rows // 10_000, 8), 1000)
+    # A lasting pod has a row per upload, unless it is on the node that leaves, or on the one that
+    # joins, each away for a third of the month; a job of some hours is in one upload, or in two.
+    there = 1 - 2 / 3 / nodes
     expected = sum(
-        (1 - _SHORT_LIVED) * len(day.uploads) + _SHORT_LIVED * (1 + (len(day.uploads) - 1) * 0.08)
+        (1 - _SHORT_LIVED) * len(day.uploads) * there
+        + _SHORT_LIVED * (1 + (len(day.uploads) - 1) * 0.08)
         for day in listed
         if day.share == 1.0
     )
@@ -114,7 +119,7 @@ def make_shape(*, seed: int, rows: int, days: int) -> Shape:
         start=start,
         end=end,
         days=listed,
-        nodes=min(max(rows // 10_000, 8), 1000),
+        nodes=nodes,
         namespaces=min(max(rows // 5_000, 14), 300),
         lasting=pods - round(pods * _SHORT_LIVED),
         jobs=round(pods * _SHORT_LIVED),
@@ -148,7 +153,7 @@ def _days(start: dt.date, end: dt.date, days: int) -> tuple[Day, ...]:
         bounds = [24 * n // count for n in range(count + 1)]
         uploads = (
             tuple(hour for hour in hours if low <= hour < high)
-            for low, high in zip(bounds, bounds[1:], strict=False)
+            for low, high in itertools.pairwise(bounds)
         )
         listed.append(Day(start + dt.timedelta(days=number), number, tuple(filter(None, uploads))))
     if after.month == end.month:

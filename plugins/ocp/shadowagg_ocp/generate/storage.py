@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from random import Random
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from shadowagg_ocp.generate.cluster import UNSCHEDULED, ClusterModel
+from shadowagg_ocp.generate.columns import at_midnight, report_period
 from shadowagg_ocp.generate.draw import stream, uniform, uuid_text
 from shadowagg_ocp.generate.labels import ODD_VALUES, label_text
 from shadowagg_ocp.generate.pods import Pod
 from shadowagg_ocp.generate.shape import Day, Shape
 
 __all__ = ["Mount", "StorageReport", "make_mounts"]
+
+pc: Any = pyarrow.compute  # its stubs know no Python numbers as operands
 
 GIB = 2**30
 
@@ -72,6 +75,9 @@ def make_mounts(shape: Shape, cluster: ClusterModel, pods: tuple[Pod, ...]) -> t
     maker = _Maker(draw, cluster)
     mounts = maker.special(by_name)
     candidates = [pod for pod in pods if pod.pod.startswith("pod-")] or list(by_name.values())
+    neighbours: dict[int, list[Pod]] = {}
+    for pod in candidates:
+        neighbours.setdefault(pod.namespace, []).append(pod)
     number = 0
     while len(mounts) < shape.mounts:
         number += 1
@@ -81,8 +87,8 @@ def make_mounts(shape: Shape, cluster: ClusterModel, pods: tuple[Pod, ...]) -> t
         elif number % 40 == 17:
             mounts.append(maker.pending(owner))
         elif number % 10 == 3:
-            mates = [pod for pod in candidates if pod.namespace == owner.namespace][:3]
-            mounts.extend(maker.shared([owner, *(mate for mate in mates if mate != owner)]))
+            mates = draw.choices(neighbours[owner.namespace], k=2)
+            mounts.extend(maker.shared(list(dict.fromkeys((owner, *mates)))))
         else:
             mounts.append(maker.claimed(owner))
     return tuple(mounts)
@@ -228,7 +234,7 @@ class StorageReport:
 
     def _upload(self, day: Day, upload: int, hours: tuple[int, ...]) -> pa.Table:
         mounts = self._mounts.slice(0, max(round(self._mounts.num_rows * day.share), 4))
-        present: pa.Array = pa.repeat(pa.scalar(0.0), mounts.num_rows)
+        present = pa.repeat(pa.scalar(0.0), mounts.num_rows)
         for hour in hours:
             moment = 24 * day.number + hour
             there = pc.and_(
@@ -243,17 +249,12 @@ class StorageReport:
         used = pc.multiply(
             pc.multiply(capacity, mounts["used"]), pc.add(0.9, pc.divide(chance, 10.0))
         )
-        midnight, first, last = (
-            pa.scalar(dt.datetime.combine(date, dt.time.min), pa.timestamp("ms"))  # noqa: DTZ001 - naive UTC, as stored
-            for date in (day.date, self._shape.month_start, self._shape.month_end)
-        )
         count = mounts.num_rows
         return pa.table(
             {
                 **{name: mounts[name] for name in _KEYS},
-                "interval_start": pa.repeat(midnight, count),
-                "report_period_start": pa.repeat(first, count),
-                "report_period_end": pa.repeat(last, count),
+                "interval_start": at_midnight(day.date, count),
+                **report_period(self._shape, count),
                 "persistentvolumeclaim_capacity_bytes": capacity,
                 "persistentvolumeclaim_capacity_byte_seconds": pc.multiply(capacity, seconds),
                 "volume_request_storage_byte_seconds": pc.multiply(mounts["request"], seconds),
