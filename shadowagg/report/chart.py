@@ -111,6 +111,7 @@ def _bars(title: str, labels: list[str], series: dict[str, list[float | None]]) 
         show_minor_y_labels=False,
         y_labels_major_count=4,
         formatter=statistic,
+        value_formatter=statistic,
         style=Style(label_font_size=11, major_label_font_size=11, font_family="sans-serif"),
     )
     chart.x_labels = labels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,6 @@ from typing import Any
 from shadowagg.report.values import Shown, count, difference, percent, relative, show
 
 __all__ = ["Cell", "Grid", "columns_by_days", "groups_by_days"]
-
-_MOST_ROWS = 30
-"""Rows of a grid that a page shows, those with the most differences first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +47,15 @@ class Grid:
     further: int = 0
 
 
-def groups_by_days(totals: Mapping[str, Any], days: Sequence[str]) -> Grid | None:
+def groups_by_days(
+    totals: Mapping[str, Any], days: Sequence[str], *, most_rows: int
+) -> Grid | None:
     """Which groups differ on which days; None for a stage without groups, or without differences.
 
     Args:
         totals: of a stage, as its diff has them; `by` names the day's column and the group's.
         days: every day of the window, and others that have totals.
+        most_rows: how many a page shows, those with the most differences first.
     """
     by = [str(name) for name in totals.get("by") or ()]
     rows = totals.get("rows") or ()
@@ -68,26 +67,31 @@ def groups_by_days(totals: Mapping[str, Any], days: Sequence[str]) -> Grid | Non
         columns[row.get("group"), _day(row)].append(str(row.get("column")))
         per_group[row.get("group")] += 1
     groups = sorted(per_group, key=lambda group: (-per_group[group], group is None, str(group)))
-    most = max(len(names) for names in columns.values())
 
     def cell(group: Any, day: str) -> Cell:
         names = sorted(columns.get((group, day), ()))
+        if not names:
+            return Cell()
         return Cell(
-            count(len(names)), math.ceil(4 * len(names) / most), ", ".join(names)
-        ) if names else Cell()
+            count(len(names)),
+            min(4, len(names).bit_length()),  # 1, 2 to 3, 4 to 7, 8 and more
+            names[0] if len(names) == 1 else "",
+        )
 
     return Grid(
         caption=f"Differing totals by {by[1]} and day: how many columns differ",
         corner=by[1],
         days=tuple(days),
         rows=tuple(
-            (show(group), tuple(cell(group, day) for day in days)) for group in groups[:_MOST_ROWS]
+            (show(group), tuple(cell(group, day) for day in days)) for group in groups[:most_rows]
         ),
-        further=max(0, len(groups) - _MOST_ROWS),
+        further=max(0, len(groups) - most_rows),
     )
 
 
-def columns_by_days(totals_by_day: Sequence[Mapping[str, Any]], days: Sequence[str]) -> Grid | None:
+def columns_by_days(
+    totals_by_day: Sequence[Mapping[str, Any]], days: Sequence[str], *, most_rows: int
+) -> Grid | None:
     """Which columns' totals differ on which days, and by how much; None if none does."""
     found: defaultdict[str, dict[str, Cell]] = defaultdict(dict)
     for row in totals_by_day:
@@ -100,7 +104,8 @@ def columns_by_days(totals_by_day: Sequence[Mapping[str, Any]], days: Sequence[s
             cell = Cell("≠", 4, hint or f"{show(control)} against {show(candidate)}")
         else:
             sign = "+" if part > 0 else ""
-            cell = Cell(f"{sign}{percent(part).replace(' ', '')}", _level(abs(part)), hint)
+            short = percent(f"{part:.2g}").replace(" ", "")
+            cell = Cell(f"{sign}{short}", _level(abs(part)), hint)
         found[str(row.get("column"))][_day(row)] = cell
     if not found:
         return None
@@ -111,9 +116,9 @@ def columns_by_days(totals_by_day: Sequence[Mapping[str, Any]], days: Sequence[s
         days=tuple(days),
         rows=tuple(
             (show(name), tuple(found[name].get(day, Cell()) for day in days))
-            for name in names[:_MOST_ROWS]
+            for name in names[:most_rows]
         ),
-        further=max(0, len(names) - _MOST_ROWS),
+        further=max(0, len(names) - most_rows),
     )
 
 

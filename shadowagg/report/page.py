@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +20,24 @@ from shadowagg.verdict import Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 __all__ = ["render_page", "write_page"]
 
 _MOST_CHARTS = 12
-"""Columns of a page that get charts; with it and the two below a page stays within about 1 MB."""
-
-_MOST_DETAILED = 16
-"""Runs that get details, the worst first."""
+"""Columns of a page that get charts."""
 
 _MOST_DETAILED_MATCHES = 4
-"""Of them, runs that match."""
+"""Runs that match and get details: they have little to say beside their verdict."""
+
+_FEW = 6
+"""Runs of which each gets a card; of more, those that match become lines of a table."""
+
+_MOST_CARDS = 40
+"""Runs that get a card, the worst first."""
+
+_ROOM = 800_000
+"""Characters for the details of all runs, the worst first, so that a page stays within 1 MB."""
 
 
 def render_page(
@@ -56,23 +63,21 @@ def render_page(
         that cannot be seen are written out.
     """
     charts = pygal_installed()
-    runs = _view_runs(records, notes, ChartBudget(_MOST_CHARTS if charts else 0))
+    environment = _environment()
+    runs, details = _view_runs(environment, records, notes, charts=charts)
     verdicts = Counter(run.verdict for run in runs)
     worst = min(runs, key=lambda run: run.word.rank).verdict if runs else ""
     moment = generated.astimezone(dt.UTC) if generated.tzinfo else generated
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            title=title,
-            runs=runs,
-            worst=worst,
-            tally=[(v, word, verdicts[v]) for v, word in WORDS.items() if verdicts[v]],
-            words=WORDS,
-            not_covered=list(not_covered),
-            charts=charts,
-            generated=f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        )
+    return environment.get_template("page.html").render(
+        title=title,
+        runs=runs,
+        details=details,
+        worst=worst,
+        tally=[(v, word, verdicts[v]) for v, word in WORDS.items() if verdicts[v]],
+        words=WORDS,
+        not_covered=list(not_covered),
+        charts=charts,
+        generated=f"{moment:%Y-%m-%d %H:%M:%S} UTC",
     )
 
 
@@ -106,7 +111,7 @@ def write_page(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.write_text(page, encoding="utf-8", newline="\n")
-            os.replace(part, path)
+            part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
@@ -118,25 +123,41 @@ def write_page(
 
 
 def _view_runs(
-    records: Sequence[Mapping[str, Any]], notes: Mapping[str, str], budget: ChartBudget
-) -> list[RunView]:
-    ranked = sorted(records, key=_rank)
-    runs = []
-    matches = 0
-    for number, record in enumerate(ranked, start=1):
+    environment: Environment,
+    records: Sequence[Mapping[str, Any]],
+    notes: Mapping[str, str],
+    *,
+    charts: bool,
+) -> tuple[list[RunView], list[Markup]]:
+    """All runs, the worst first, and the details of those that there is room for."""
+    from markupsafe import Markup
+
+    template = environment.get_template("run.html")
+    budget = ChartBudget(_MOST_CHARTS if charts else 0)
+    runs: list[RunView] = []
+    details: list[Markup] = []
+    room, matches = _ROOM, 0
+    for number, record in enumerate(sorted(records, key=_rank), start=1):
         is_match = record.get("verdict") == Verdict.MATCH
         matches += is_match
-        runs.append(
-            view_run(
-                record,
-                number=number,
-                note=notes.get(str(record.get("id")), ""),
-                detailed=number <= _MOST_DETAILED
-                and (not is_match or matches <= _MOST_DETAILED_MATCHES),
-                budget=budget,
-            )
+        run = view_run(
+            record,
+            number=number,
+            note=notes.get(str(record.get("id")), ""),
+            detailed=room > 0 and (not is_match or matches <= _MOST_DETAILED_MATCHES),
+            compact=number > _MOST_CARDS or (is_match and len(records) > _FEW),
+            budget=budget,
         )
-    return runs
+        if run.detailed:
+            text = template.render(run=run, charts=charts)
+            room -= len(text)
+            if room > 0 or not details:
+                # its texts were escaped when the template was rendered
+                details.append(Markup(text))  # noqa: S704
+            else:
+                run = replace(run, detailed=False)
+        runs.append(run)
+    return runs, details
 
 
 def _rank(record: Mapping[str, Any]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadowagg.report.stage import ChartBudget, StageView, describe_rows, stage_agrees, view_stage
-from shadowagg.report.values import count, duration, flat, memory, statistic, text_of
+from shadowagg.report.values import count, duration, flat, memory, shorten, statistic, text_of
 from shadowagg.report.words import WORDS, Word, advice
 
 __all__ = ["FaultView", "RunView", "Step", "view_run"]
@@ -52,12 +52,14 @@ class RunView:
     Args:
         anchor: of its details on the page.
         detailed: whether its details are on the page.
+        compact: whether it is a line of a table rather than a card.
         word: its verdict for people.
         rows: cost lines: name, control, candidate, candidate relative to control.
     """
 
     anchor: str
     detailed: bool
+    compact: bool
     verdict: str
     word: Word
     cause: str
@@ -101,6 +103,7 @@ def view_run(
     number: int,
     note: str,
     detailed: bool,
+    compact: bool,
     budget: ChartBudget,
 ) -> RunView:
     """Make a record ready for the page.
@@ -110,6 +113,7 @@ def view_run(
         number: of the run on the page, from 1.
         note: a sentence shown at the run; empty for none.
         detailed: whether the page has room for its details.
+        compact: whether the page has no room for its card.
         budget: for charts.
     """
     plan = record.get("plan") or {}
@@ -117,9 +121,10 @@ def view_run(
     control, candidate = record.get("control") or {}, record.get("candidate") or {}
     diffs = list(record.get("stages") or ())
     explanation = dict(record.get("explanation") or {})
-    first = str(explanation.get("first_stage") or "") or next(
-        (str(diff.get("stage")) for diff in diffs if not stage_agrees(diff)), ""
-    )
+    differing = [str(diff.get("stage")) for diff in diffs if not stage_agrees(diff)]
+    first = str(explanation.get("first_stage") or "")
+    if first not in differing:
+        first = differing[0] if differing else ""
     days = _days(str(window.get("start", "")), str(window.get("end", "")))
     verdict = str(record.get("verdict"))
     stages = tuple(
@@ -129,11 +134,12 @@ def view_run(
     return RunView(
         anchor=f"run-{number}",
         detailed=detailed,
+        compact=compact,
         verdict=verdict if verdict in WORDS else "inconclusive",
         word=WORDS.get(verdict, Word(f"Unknown: {verdict}", "", 2)),
         cause=str(record.get("cause") or ""),
-        reason=str(record.get("reason") or ""),
-        sentence=str(explanation.get("sentence") or ""),
+        reason=shorten(str(record.get("reason") or ""), 600),
+        sentence=shorten(str(explanation.get("sentence") or ""), 600),
         advice=advice(record),
         note=note,
         schema=str(window.get("schema", "")),
@@ -155,7 +161,7 @@ def view_run(
         further=tuple(
             flat({k: v for k, v in explanation.items() if k not in {"sentence", *_PLACES}})
         ),
-        steps=_steps(diffs, stages, control, candidate, first),
+        steps=_steps(diffs, control, candidate, first),
         stages=stages,
         faults=tuple(_faults(control, candidate)),
         left_behind=tuple(
@@ -171,7 +177,9 @@ def view_run(
         stage_costs=_stage_costs(control, candidate),
         makers=tuple(flat(record.get("makers") or {})),
         engines=tuple(
-            flat({"control": control.get("engine") or {}, "candidate": candidate.get("engine") or {}})
+            flat(
+                {"control": control.get("engine") or {}, "candidate": candidate.get("engine") or {}}
+            )
         ),
         identity=tuple(
             (name, str(record.get(field) or "none"))
@@ -197,10 +205,11 @@ _COSTS = (
     ("Peak memory", "peak_memory_bytes", memory),
 )
 _MOST_NAMES = 12
+_MOST_DETAIL = 16_000
 
 
 def _where(explanation: Mapping[str, Any], first: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    lines = [(_PLACES["first_stage"], (first,))] if first else []
+    lines: list[tuple[str, tuple[str, ...]]] = [(_PLACES["first_stage"], (first,))] if first else []
     for field, title in _PLACES.items():
         if field != "first_stage" and (names := _names(explanation.get(field))):
             further = len(names) - _MOST_NAMES
@@ -237,14 +246,12 @@ def _cluster(cluster: Mapping[str, Any]) -> str:
 
 def _steps(
     diffs: Sequence[Mapping[str, Any]],
-    stages: Sequence[StageView],
     control: Mapping[str, Any],
     candidate: Mapping[str, Any],
     first: str,
 ) -> tuple[Step, ...]:
     """Every stage that was compared, made or failed, in the provider's order."""
     compared = {str(diff.get("stage")): diff for diff in diffs}
-    views = {stage.name: stage for stage in stages}
     made: dict[str, dict[str, int]] = {}
     failed: list[str] = []
     for side, path in (("control", control), ("candidate", candidate)):
@@ -268,7 +275,7 @@ def _steps(
                     name,
                     "agrees" if stage_agrees(diff) else "differs",
                     count(here) if here == there else f"{count(here)} / {count(there)}",
-                    describe_rows(views[name]) if name in views else "",
+                    describe_rows(diff),
                     first=name == first,
                 )
             )
@@ -285,12 +292,18 @@ def _faults(control: Mapping[str, Any], candidate: Mapping[str, Any]) -> Sequenc
                     side=side,
                     mode=str(path.get("mode", "")),
                     cause=str(fault.get("cause", "")),
-                    message=str(fault.get("message", "")),
+                    message=shorten(str(fault.get("message", "")), 2000),
                     stage=str(fault.get("stage") or ""),
-                    detail=str(fault.get("detail") or ""),
+                    detail=_end_of(str(fault.get("detail") or "")),
                 )
             )
     return found
+
+
+def _end_of(detail: str) -> str:
+    """The end of a long text: a traceback says there what happened."""
+    left_out = len(detail) - _MOST_DETAIL
+    return detail if left_out <= 0 else f"… ({left_out:,} characters)\n{detail[-_MOST_DETAIL:]}"
 
 
 def _stage_costs(

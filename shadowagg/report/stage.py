@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from shadowagg.report.chart import Charts, draw_totals
 from shadowagg.report.heat import Grid, columns_by_days, groups_by_days
@@ -24,12 +24,32 @@ from shadowagg.report.values import (
     text_of,
 )
 
-__all__ = ["ChartBudget", "ColumnView", "SampleView", "StageView", "Total", "describe_rows", "stage_agrees", "view_stage"]
+__all__ = [
+    "ChartBudget",
+    "ColumnView",
+    "SampleView",
+    "StageView",
+    "Total",
+    "describe_rows",
+    "stage_agrees",
+    "view_stage",
+]
 
-_MOST_SAMPLES = 20
 _OPEN_SAMPLES = 4
-_MOST_TOTALS = 60
+_MOST_VALUES = 12
 _MOST_CHARTS = 3
+
+
+class Most(NamedTuple):
+    """How much of a stage a page shows: most of the first that differs, which explains the rest."""
+
+    samples: int
+    totals: int
+    grid_rows: int
+
+
+_FIRST = Most(samples=12, totals=40, grid_rows=25)
+_LATER = Most(samples=5, totals=20, grid_rows=12)
 
 
 class ChartBudget:
@@ -71,12 +91,14 @@ class SampleView:
         kind: the row kind.
         key: names and values.
         values: name, control's value, candidate's value, difference.
+        further: columns left out.
     """
 
     title: str
     kind: str
     key: tuple[tuple[str, Shown], ...]
     values: tuple[tuple[str, Shown, Shown, str], ...]
+    further: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +170,7 @@ def view_stage(
         days: of the window, ISO.
         budget: for charts.
     """
+    most = _FIRST if first else _LATER
     columns = list(diff.get("columns") or ())
     roles = {str(c.get("name")): str(c.get("role", "")).lower() for c in columns}
     by_day = list(diff.get("totals_by_day") or ())
@@ -180,18 +203,21 @@ def view_stage(
         normalised=tuple(
             (str(c.get("name")), text_of(c["normalised"])) for c in columns if c.get("normalised")
         ),
-        samples=tuple(_view_sample(sample, roles) for sample in samples[:_MOST_SAMPLES]),
-        samples_left_out=max(0, len(samples) - _MOST_SAMPLES),
+        samples=tuple(_view_sample(sample, roles) for sample in samples[: most.samples]),
+        samples_left_out=max(0, len(samples) - most.samples),
         grids=tuple(
             grid
-            for grid in (groups_by_days(totals, all_days), columns_by_days(by_day, all_days))
+            for grid in (
+                groups_by_days(totals, all_days, most_rows=most.grid_rows),
+                columns_by_days(by_day, all_days, most_rows=most.grid_rows),
+            )
             if grid is not None
         ),
         charts=tuple(_charts(by_day, all_days, budget)),
-        totals_by_day=tuple(_view_total(row) for row in disagreeing[:_MOST_TOTALS]),
-        totals_by_day_left_out=max(0, len(disagreeing) - _MOST_TOTALS),
-        totals=tuple(_view_total(row) for row in rows[:_MOST_TOTALS]),
-        totals_left_out=max(0, max(_int(totals, "differing"), len(rows)) - _MOST_TOTALS),
+        totals_by_day=tuple(_view_total(row) for row in disagreeing[: most.totals]),
+        totals_by_day_left_out=max(0, len(disagreeing) - most.totals),
+        totals=tuple(_view_total(row) for row in rows[: most.totals]),
+        totals_left_out=max(0, max(_int(totals, "differing"), len(rows)) - most.totals),
         totals_differing=_int(totals, "differing"),
         totals_groups=_int(totals, "groups"),
         group_name=by[1] if len(by) > 1 else "",
@@ -237,7 +263,8 @@ _TITLES = {
 def _view_sample(sample: Mapping[str, Any], roles: Mapping[str, str]) -> SampleView:
     kind_of_difference = str(sample.get("difference"))
     values = []
-    for name, (control, candidate) in dict(sample.get("columns") or {}).items():
+    columns = list(dict(sample.get("columns") or {}).items())
+    for name, (control, candidate) in columns[:_MOST_VALUES]:
         role = roles.get(name, "")
         measure = role == "measure"
         if kind_of_difference == "missing":
@@ -246,14 +273,17 @@ def _view_sample(sample: Mapping[str, Any], roles: Mapping[str, str]) -> SampleV
             values.append((name, ABSENT, show(candidate, measure=measure), ""))
         else:
             left, right = show_pair(control, candidate, role=role)
-            values.append(
-                (name, left, right, difference(control, candidate) if measure else "")
-            )
+            if (control is None) != (candidate is None):
+                between = "NULL against value"
+            else:
+                between = difference(control, candidate) if measure else ""
+            values.append((name, left, right, between))
     return SampleView(
         title=_TITLES.get(kind_of_difference, kind_of_difference),
         kind=str(sample.get("kind") or ""),
         key=tuple((name, show(value)) for name, value in dict(sample.get("key") or {}).items()),
         values=tuple(values),
+        further=max(0, len(columns) - _MOST_VALUES),
     )
 
 
@@ -332,9 +362,13 @@ def _int(mapping: Mapping[str, Any], name: str) -> int:
     return int(mapping.get(name) or 0)
 
 
-def describe_rows(stage: StageView) -> str:
-    """What differs in a stage, in a few words: `3 changed, 1 missing`."""
-    words = [f"{count(n)} {name}" for name, n in stage.counts if n and name in _TITLES]
-    if not words and not stage.agrees:
-        words = [f"{count(stage.totals_differing)} totals"]
+def describe_rows(diff: Mapping[str, Any]) -> str:
+    """What differs in a stage, in a few words: `3 changed, 1 only in control`."""
+    words = [
+        f"{count(diff[f'{name}_rows'])} {title.lower()}"
+        for name, title in _TITLES.items()
+        if _int(diff, f"{name}_rows")
+    ]
+    if not words and not stage_agrees(diff):
+        words = [f"{count((diff.get('totals') or {}).get('differing'))} totals differ"]
     return ", ".join(words)

@@ -28,6 +28,7 @@ __all__ = [
     "percent",
     "relative",
     "rounded_pair",
+    "shorten",
     "show",
     "show_pair",
     "statistic",
@@ -85,7 +86,7 @@ def show(value: Any, *, measure: bool = False) -> Shown:
     if value is None:
         return Shown("null")
     text = _exact(value, measure=measure)
-    return Shown("value", (Part(_cut(text), False),)) if text else Shown("empty")
+    return Shown("value", (Part(shorten(text), False),)) if text else Shown("empty")
 
 
 def show_pair(control: Any, candidate: Any, *, role: str = "") -> tuple[Shown, Shown]:
@@ -153,12 +154,13 @@ def _pieces(text: str, start: int, end: int) -> Shown:
     if len(text) > _LONGEST_TEXT:
         if len(before) > _CONTEXT:
             before = f"…{before[-_CONTEXT:]}"
-        differing, after = _cut(differing), _cut(after, _CONTEXT)
+        differing, after = shorten(differing), shorten(after, _CONTEXT)
     parts = (Part(before, False), Part(differing, True), Part(after, False))
     return Shown("value", tuple(part for part in parts if part.text))
 
 
-def _cut(text: str, longest: int = _LONGEST_TEXT) -> str:
+def shorten(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """The beginning of a text, and how long it is, where it is longer than that."""
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… ({len(text):,} characters)"
@@ -210,7 +212,7 @@ def _show_object(document: dict[str, Any], other: dict[str, Any]) -> Shown:
         if length > _LONGEST_TEXT and not differs:
             continue
         parts.append(Part(", " if number else "", False))
-        parts.append(Part(_cut(text), differs))
+        parts.append(Part(shorten(text), differs))
     if length > _LONGEST_TEXT:
         parts.append(Part(f", … ({len(document):,} keys)", False))
     parts.append(Part("}", False))
@@ -364,12 +366,12 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def visible(text: str) -> str:
-    """A text with every character that cannot be seen written as its code point.
+    r"""A text with every character that cannot be seen written as its code point.
 
     Otherwise two values that differ in a zero-width character look equal, and one with a direction
     mark shows something else than it holds.
 
-    >>> visible("web\\u200b")
+    >>> visible("web\u200b")
     'web⟨U+200B⟩'
     """
     if text.isascii() and text.isprintable():
@@ -408,5 +410,5 @@ def flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
         if isinstance(value, Mapping):
             lines.extend(flat(value, f"{prefix}{name}."))
         else:
-            lines.append((f"{prefix}{name}", text_of(value)))
+            lines.append((f"{prefix}{name}", shorten(text_of(value), 2000)))
     return lines

@@ -194,7 +194,10 @@ def mismatch(**changed):
                 "key": {"usage_start": "2025-08-03", "namespace": "billing", "node": "node-1"},
                 "columns": {
                     usage: ["1824.246912000000000", "1824.246412000000000"],
-                    "pod_labels": ['{"app": "shop", "tier": "web"}', '{"tier": "db", "app": "shop"}'],
+                    "pod_labels": [
+                        '{"app": "shop", "tier": "web"}',
+                        '{"tier": "db", "app": "shop"}',
+                    ],
                 },
             },
             {
