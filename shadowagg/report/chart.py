@@ -6,7 +6,6 @@ scheme), and everything is taken out that is random, dated, a script or a style 
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ class Charts:
 
     Args:
         totals: control and candidate, a pair of bars per day.
-        differences: candidate less control per day.
+        differences: candidate less control per day; empty for totals that agree.
     """
 
     totals: str
@@ -41,11 +40,15 @@ class Charts:
 
 def pygal_installed() -> bool:
     """Whether the extra `report` is there."""
-    return importlib.util.find_spec("pygal") is not None
+    try:
+        import pygal  # noqa: F401 - an extra, looked for where a page is made
+    except ImportError:
+        return False
+    return True
 
 
 def draw_totals(
-    days: Sequence[str], control: Sequence[Any], candidate: Sequence[Any]
+    days: Sequence[str], control: Sequence[Any], candidate: Sequence[Any], *, agree: bool
 ) -> Charts | None:
     """Chart the totals of one column.
 
@@ -53,6 +56,8 @@ def draw_totals(
         days: one label per day; only their digits are drawn.
         control: the control's totals, in the order of the days; None for a day without rows.
         candidate: the candidate's totals.
+        agree: whether they agree; what then lies between them is noise, which a chart would blow up
+            to its full height.
 
     Returns:
         None where no two totals can be drawn: NaN, infinite, no day at all.
@@ -72,9 +77,9 @@ def draw_totals(
             labels,
             {"control": _floats(left), "candidate": _floats(right)},
         ),
-        differences=_bars(
-            "Candidate less control per day", labels, {"candidate − control": between}
-        ),
+        differences=""
+        if agree
+        else _bars("Candidate less control per day", labels, {"candidate less control": between}),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -165,6 +166,7 @@ def _rank(record: Mapping[str, Any]) -> int:
     return word.rank if word else WORDS[str(Verdict.INCONCLUSIVE)].rank
 
 
+@functools.cache
 def _environment() -> Environment:
     # jinja2 takes longer to import than the rest of the package; only pages need it.
     from jinja2 import Environment, PackageLoader, StrictUndefined

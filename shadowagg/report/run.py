@@ -140,7 +140,7 @@ def view_run(
         cause=str(record.get("cause") or ""),
         reason=shorten(str(record.get("reason") or ""), 600),
         sentence=shorten(str(explanation.get("sentence") or ""), 600),
-        advice=advice(record),
+        advice=advice(record, first=first),
         note=note,
         schema=str(window.get("schema", "")),
         provider=str(window.get("provider", "")),

@@ -320,6 +320,7 @@ def _charts(
             days,
             [of_day.get(day, {}).get("control") for day in days],
             [of_day.get(day, {}).get("candidate") for day in days],
+            agree=not worst[name],
         )
         if drawn is not None:
             yield name, drawn

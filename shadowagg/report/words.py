@@ -65,8 +65,13 @@ _INCONCLUSIVE = {
 }
 
 
-def advice(record: Mapping[str, Any]) -> str:
-    """What to do next, in a sentence or two; never more than the record bears out."""
+def advice(record: Mapping[str, Any], *, first: str = "") -> str:
+    """What to do next, in a sentence or two; never more than the record bears out.
+
+    Args:
+        record: `Record.to_json()`.
+        first: the first stage that differs.
+    """
     verdict, cause = str(record.get("verdict")), str(record.get("cause"))
     if verdict == Verdict.MATCH:
         if not record.get("rows_compared"):
@@ -78,8 +83,7 @@ def advice(record: Mapping[str, Any]) -> str:
             )
         return "Nothing to do."
     if verdict == Verdict.MISMATCH:
-        stage = (record.get("explanation") or {}).get("first_stage")
-        where = f"at stage {stage}, the first that differs" if stage else "at the first sample"
+        where = f"at stage {first}, the first that differs" if first else "at the first sample"
         return (
             f"Start {where}: its samples show both values. Mend the side that is wrong and repeat "
             "the run; a difference that is known and accepted needs an ignore rule with an owner "
