@@ -19,7 +19,7 @@ import pytest
 import shadowagg
 from shadowagg.errors import UserError
 from shadowagg.fence import Limits, Outcome, private_folder, run_fenced
-from shadowagg.fence_processes import descendants
+from shadowagg.fence.processes import descendants
 from shadowagg.observation import Cause
 
 HERE = Path(__file__).parent
@@ -528,8 +528,8 @@ def test_a_supervisor_that_hangs_does_not_hang_the_caller(tmp_path, folder, monk
     program.write_text("#!/bin/sh\nsleep 600\n")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr("shadowagg.fence._STARTING_SECONDS", 0.5)
-    monkeypatch.setattr("shadowagg.fence.CLEARING_SECONDS", 0.5)
+    monkeypatch.setattr("shadowagg.fence.call._STARTING_SECONDS", 0.5)
+    monkeypatch.setattr("shadowagg.fence.call.CLEARING_SECONDS", 0.5)
     limits = Limits(seconds=0.2, grace_seconds=0.1)
     outcome = run_fenced("fence_tasks:answer", {}, folder=folder, limits=limits)
     assert outcome.fault.cause is Cause.TIMEOUT
@@ -560,7 +560,7 @@ def test_without_the_kernels_help_the_process_group_is_ended(
 ):
     """As on a system without `prctl` and `/proc`."""
     in_the_supervisor("""
-        from shadowagg import fence_supervisor as supervisor
+        from shadowagg.fence import supervisor
         supervisor.adopt_orphans = lambda: False
         supervisor.descendants = lambda root: []
         supervisor.resident_bytes = lambda pid: 0
@@ -575,7 +575,7 @@ def test_without_the_kernels_help_the_process_group_is_ended(
 
 def test_a_fence_that_fails_while_it_watches_ends_the_task_first(folder, in_the_supervisor, mark):
     in_the_supervisor("""
-        from shadowagg.fence_supervisor import Supervisor
+        from shadowagg.fence.supervisor import Supervisor
         def fail(self, now):
             if (self.order.folder / "started").exists():
                 raise ZeroDivisionError("wrong by one")
@@ -590,11 +590,11 @@ def test_a_fence_that_fails_while_it_watches_ends_the_task_first(folder, in_the_
 def test_a_fence_that_cannot_be_imported_has_died_and_says_why(folder, in_the_supervisor):
     in_the_supervisor("""
         import sys
-        sys.modules["shadowagg.fence_supervisor"] = None
+        sys.modules["shadowagg.fence.supervisor"] = None
     """)
     outcome = run_fenced("fence_tasks:answer", {}, folder=folder)
     assert outcome.fault.cause is Cause.DIED
-    assert "import of shadowagg.fence_supervisor halted" in outcome.fault.detail
+    assert "import of shadowagg.fence.supervisor halted" in outcome.fault.detail
 
 
 def test_no_place_for_temporary_files_is_an_error(folder, monkeypatch):
@@ -677,7 +677,7 @@ def test_a_supervisor_that_is_killed_in_the_middle_has_died(caller, mark, tempor
 @pytest.mark.parametrize("kernel_keeps_lists", [True, False])
 def test_descendants_are_found_at_any_depth(monkeypatch, kernel_keeps_lists):
     if not kernel_keeps_lists:
-        monkeypatch.setattr("shadowagg.fence_processes._keeps_lists", lambda pid: False)
+        monkeypatch.setattr("shadowagg.fence.processes._keeps_lists", lambda pid: False)
     with subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE) as sh:
         below = int(sh.stdout.readline())
         assert descendants(os.getpid()) == [sh.pid, below]

@@ -18,9 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from shadowagg.fence_folder import disk_usage, remove_tree
-from shadowagg.fence_order import Order
-from shadowagg.fence_processes import (
+from shadowagg.fence.folder import disk_usage, remove_tree
+from shadowagg.fence.order import Order
+from shadowagg.fence.processes import (
     adopt_orphans,
     descendants,
     end_with_parent,
@@ -28,7 +28,7 @@ from shadowagg.fence_processes import (
     name_of,
     resident_bytes,
 )
-from shadowagg.fence_worker import DETAIL_CHARACTERS, fault_of, shortened, work
+from shadowagg.fence.worker import DETAIL_CHARACTERS, fault_of, shortened, work
 from shadowagg.observation import Cause, Fault
 from shadowagg.redaction import redact, secrets_in
 

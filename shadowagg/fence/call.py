@@ -1,24 +1,4 @@
-"""Run a task in a process of its own, fenced: time, memory, disk, and what it left behind.
-
-::
-
-    caller ──life line──> supervisor ──fork──> worker: function(request, folder)
-           <──report────  watches, ends, clears up     └─> whatever it starts
-
-Whatever the task does (raise, hang, grow, crash, fork, print), `run_fenced` returns an `Outcome`
-within the limit and a few seconds, and neither a process nor a temporary file of the run is left.
-The request crosses on a socket that is the supervisor's standard input, never in its arguments.
-The socket's end tells each side that the other one is gone, and then:
-
-* the caller dies: the supervisor ends the task and removes scratch and private folders;
-* the supervisor dies: the kernel kills the worker, the caller ends what that had started, as far
-  as it still has the run's session or the run's mark in its environment (`SHADOWAGG_FENCE`);
-* both die: the kernel kills the worker; the folders go when the next private folder is made;
-  processes that the worker had started stay.
-
-Resident memory is polled, every 40 ms, from `/proc`; where that is missing (macOS) the peak is the
-worker's largest resident size, mapped files included, and memory has no limit.
-"""
+"""The caller's side: start a supervisor, give it the order, wait for its report."""
 
 from __future__ import annotations
 
@@ -32,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shadowagg.fence_folder import owned_folders, private_folder
-from shadowagg.fence_order import MARKER, Limits, Order
-from shadowagg.fence_processes import end_marked
-from shadowagg.fence_supervisor import CLEARING_SECONDS, last_output, main
+from shadowagg.fence.folder import owned_folders, private_folder
+from shadowagg.fence.order import MARKER, Limits, Order
+from shadowagg.fence.processes import end_marked
+from shadowagg.fence.supervisor import CLEARING_SECONDS, last_output
 from shadowagg.observation import Cause, Fault
 
 if TYPE_CHECKING:
@@ -183,7 +163,7 @@ def _environment(mark: str) -> dict[str, str]:
     import site  # here: the supervisor has no use for it
 
     environment = {**os.environ, MARKER: mark}
-    root = str(Path(__file__).absolute().parents[1])
+    root = str(Path(__file__).absolute().parents[2])
     if root not in (*site.getsitepackages(), site.getusersitepackages()):
         # a checkout, perhaps; put in front of the standard library, site-packages would do harm
         known = environment.get("PYTHONPATH")
@@ -324,7 +304,3 @@ def _outcome(order: Order, report: Mapping[str, Any]) -> Outcome:
         peak_memory_bytes=peak or report["largest_resident_bytes"],
         left_behind=(*report["left_behind"], *(f"thread {name}" for name in state["threads"])),
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid, ShadowaggError, UserError
-from shadowagg.fence_order import Order
-from shadowagg.fence_processes import end_with_parent, resident_bytes
+from shadowagg.fence.order import Order
+from shadowagg.fence.processes import end_with_parent, resident_bytes
 from shadowagg.observation import Cause, Fault
 from shadowagg.redaction import redact, secrets_in
 
