@@ -171,8 +171,8 @@ def days_of_a_window(
     outside = [start - dt.timedelta(days=1), end + dt.timedelta(days=1)]
     if not around:
         return st.sampled_from(inside)
-    return st.integers(0, 7).flatmap(
-        lambda drawn: st.sampled_from(inside if drawn < 7 else outside)
+    return st.integers(0, 3).flatmap(
+        lambda drawn: st.sampled_from(outside if drawn == 2 else inside)
     )
 
 

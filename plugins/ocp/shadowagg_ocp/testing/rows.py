@@ -232,9 +232,9 @@ def label_rows(world: World, column: str) -> st.SearchStrategy[Row]:
     )
 
 
-def inventory_rows(world: World) -> st.SearchStrategy[list[Row]]:
+def inventory_rows(world: World) -> st.SearchStrategy[Row]:
     """Rows of the inventory: some nodes in several roles, some unknown, some of another cluster."""
-    row: st.SearchStrategy[Row] = st.fixed_dictionaries(
+    return st.fixed_dictionaries(
         {
             "node": st.sampled_from((*world.nodes, *world.nodes, "elsewhere")),
             "resource_id": st.sampled_from(("i-1", "i-1", "i-2", "", None)),
@@ -243,7 +243,6 @@ def inventory_rows(world: World) -> st.SearchStrategy[list[Row]]:
             ),
         }
     )
-    return st.lists(row, max_size=4)
 
 
 @st.composite
