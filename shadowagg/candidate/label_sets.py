@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -130,10 +131,7 @@ class LabelSets:
         entries = pa.array(codes, pa.int64()).take(written.indices.take(order)).to_pylist()
         ends = _offsets(parents, len(texts)).to_pylist()
         return pa.array(
-            [
-                self._number(tuple(entries[start:end]))
-                for start, end in zip(ends, ends[1:], strict=False)
-            ],
+            [self._number(tuple(entries[start:end])) for start, end in pairwise(ends)],
             pa.int32(),
         )
 

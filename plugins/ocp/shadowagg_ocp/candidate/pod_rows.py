@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import append, constant, group, lookup, recode, single_chunk
+from shadowagg.candidate.kernels import (
+    Aggregates,
+    append,
+    constant,
+    group,
+    lookup,
+    recode,
+    single_chunk,
+)
 from shadowagg_ocp import inputs as tables
 from shadowagg_ocp.candidate.cost_categories import categories
 from shadowagg_ocp.candidate.labels import label_sets, with_namespace_labels, with_node_labels
@@ -39,8 +45,8 @@ _EFFECTIVE = {
     ),
 }
 
-SUMS: Mapping[str, Literal["sum"]] = dict.fromkeys(_USAGE, "sum")
-LARGEST: Mapping[str, Literal["max"]] = dict.fromkeys(
+SUMS: Aggregates = dict.fromkeys(_USAGE, "sum")
+LARGEST: Aggregates = dict.fromkeys(
     ("resource_id", "node_capacity_cpu_cores", "node_capacity_memory_bytes"), "max"
 )
 
@@ -83,7 +89,7 @@ def _read(context: Context) -> PodRows:
         usage.append(_usage(context, rows))
         if with_volumes:
             placements.append(_placements(context, rows))
-    aggregates = {**SUMS, **LARGEST}
+    aggregates: Aggregates = {**SUMS, **LARGEST}
     return PodRows(
         group(append(usage), _KEYS, aggregates) if len(usage) > 1 else (usage or [_no_usage()])[0],
         group(append(placements), _PLACE, {}) if placements else _no_placements(),
