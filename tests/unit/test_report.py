@@ -581,6 +581,15 @@ def test_without_pygal_the_page_has_the_tables_and_says_why_there_is_no_chart(mo
     assert "−611 (−55 %)" in document
 
 
+def test_pygal_leaves_no_hook_in_the_import_machinery():
+    page(mismatch())
+
+    assert "pygal" in sys.modules
+    assert [f for f in sys.meta_path if type(f).__module__.startswith("pygal")] == []
+    with pytest.raises(ImportError):
+        __import__("a_module_that_is_not_there")
+
+
 def test_a_chart_has_no_trace_of_chance_date_or_script():
     charts = draw_totals(["2025-08-01", "2025-08-02"], ["1.5", None], ["1.5", "2"], agree=False)
 
