@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shadowagg.report.values import as_number, statistic
+from shadowagg.report.numbers import (
+    as_number,
+    statistic,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal

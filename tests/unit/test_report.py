@@ -15,13 +15,15 @@ import pytest
 from shadowagg.errors import UserError
 from shadowagg.report import render_page, write_page
 from shadowagg.report.chart import draw_totals
-from shadowagg.report.values import (
+from shadowagg.report.numbers import (
     difference,
     percent,
     rounded_pair,
+    statistic,
+)
+from shadowagg.report.values import (
     show,
     show_pair,
-    statistic,
     text_of,
     visible,
 )
