@@ -7,12 +7,16 @@ scheme), and everything is taken out that is random, dated, a script or a style 
 from __future__ import annotations
 
 import re
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shadowagg.report.values import as_number, statistic
+from shadowagg.report.numbers import (
+    as_number,
+    statistic,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -41,10 +45,25 @@ class Charts:
 def pygal_installed() -> bool:
     """Whether the extra `report` is there."""
     try:
-        import pygal  # noqa: F401 - an extra, looked for where a page is made
+        _import_pygal()
     except ImportError:
         return False
     return True
+
+
+def _import_pygal() -> Any:
+    """pygal, without the hook that it puts into Python's import machinery for its maps.
+
+    The hook is of a form that Python 3.12 no longer knows; before that, every later import of a
+    module that is not there would warn of it, in whichever part of the process.
+    """
+    # pygal is an extra, and only pages with totals need it.
+    import pygal
+
+    sys.meta_path[:] = [
+        finder for finder in sys.meta_path if type(finder).__module__.partition(".")[0] != "pygal"
+    ]
+    return pygal
 
 
 def draw_totals(
@@ -99,10 +118,7 @@ def _label(day: str) -> str:
 
 
 def _bars(title: str, labels: list[str], series: dict[str, list[float | None]]) -> str:
-    # pygal is an extra, and only pages with totals need it.
-    import pygal
-    from pygal.style import Style
-
+    pygal = _import_pygal()
     chart = pygal.Bar(
         width=640,
         height=200,
@@ -117,7 +133,9 @@ def _bars(title: str, labels: list[str], series: dict[str, list[float | None]]) 
         y_labels_major_count=4,
         formatter=statistic,
         value_formatter=statistic,
-        style=Style(label_font_size=11, major_label_font_size=11, font_family="sans-serif"),
+        style=pygal.style.Style(
+            label_font_size=11, major_label_font_size=11, font_family="sans-serif"
+        ),
     )
     chart.x_labels = labels
     for name, values in series.items():

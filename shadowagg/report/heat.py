@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shadowagg.report.values import Shown, count, difference, percent, relative, show
+from shadowagg.report.numbers import (
+    count,
+    difference,
+    percent,
+    relative,
+)
+from shadowagg.report.values import (
+    Shown,
+    show,
+)
 
 __all__ = ["Cell", "Grid", "columns_by_days", "groups_by_days"]
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shadowagg.report.stage import describe_rows, stage_agrees
-from shadowagg.report.values import visible
+from shadowagg.report.values import (
+    visible,
+)
 from shadowagg.verdict import Verdict
 
 __all__ = ["render_junit"]

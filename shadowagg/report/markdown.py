@@ -6,8 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shadowagg.report.numbers import (
+    count,
+)
 from shadowagg.report.stage import describe_rows, stage_agrees
-from shadowagg.report.values import count, shorten, visible
+from shadowagg.report.values import (
+    shorten,
+    visible,
+)
 from shadowagg.report.words import WORDS
 
 __all__ = ["render_markdown"]

@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from shadowagg.errors import UserError
 from shadowagg.report.chart import pygal_installed
+from shadowagg.report.numbers import (
+    count,
+    duration,
+)
 from shadowagg.report.run import RunView, view_run
 from shadowagg.report.stage import ChartBudget
-from shadowagg.report.values import count, duration, visible
+from shadowagg.report.values import (
+    visible,
+)
 from shadowagg.report.words import WORDS
 from shadowagg.verdict import Verdict
 

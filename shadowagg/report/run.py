@@ -7,8 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shadowagg.report.numbers import (
+    count,
+    duration,
+    memory,
+    statistic,
+)
 from shadowagg.report.stage import ChartBudget, StageView, describe_rows, stage_agrees, view_stage
-from shadowagg.report.values import count, duration, flat, memory, shorten, statistic, text_of
+from shadowagg.report.values import (
+    flat,
+    shorten,
+    text_of,
+)
 from shadowagg.report.words import WORDS, Word, advice
 
 __all__ = ["FaultView", "RunView", "Step", "view_run"]

@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 
 from shadowagg.report.chart import Charts, draw_totals
 from shadowagg.report.heat import Grid, columns_by_days, groups_by_days
-from shadowagg.report.values import (
-    ABSENT,
-    Shown,
+from shadowagg.report.numbers import (
     as_number,
     count,
     difference,
-    flat,
     percent,
     rounded_pair,
+    statistic,
+)
+from shadowagg.report.values import (
+    ABSENT,
+    Shown,
+    flat,
     show,
     show_pair,
-    statistic,
     text_of,
 )
 

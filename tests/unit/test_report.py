@@ -15,13 +15,15 @@ import pytest
 from shadowagg.errors import UserError
 from shadowagg.report import render_page, write_page
 from shadowagg.report.chart import draw_totals
-from shadowagg.report.values import (
+from shadowagg.report.numbers import (
     difference,
     percent,
     rounded_pair,
+    statistic,
+)
+from shadowagg.report.values import (
     show,
     show_pair,
-    statistic,
     text_of,
     visible,
 )
@@ -579,6 +581,15 @@ def test_without_pygal_the_page_has_the_tables_and_says_why_there_is_no_chart(mo
     assert 'class="bars"' not in document
     assert "pygal" in Reader(document).text
     assert "−611 (−55 %)" in document
+
+
+def test_pygal_leaves_no_hook_in_the_import_machinery():
+    page(mismatch())
+
+    assert "pygal" in sys.modules
+    assert [f for f in sys.meta_path if type(f).__module__.startswith("pygal")] == []
+    with pytest.raises(ImportError):
+        __import__("a_module_that_is_not_there")
 
 
 def test_a_chart_has_no_trace_of_chance_date_or_script():
