@@ -290,7 +290,7 @@ def _any_negative(numbers: pa.Array) -> bool:
         # Negative doubles have the sign bit of a negative integer, which is found much faster.
         numbers = numbers.view(pa.int64())
         return bool((pc.min(numbers).as_py() or 0) < 0)
-    return bool(pc.any(pc.less(numbers, pa.scalar(0).cast(pa.decimal128(38, 0)))).as_py())
+    return bool(pc.any(pc.less(numbers, pa.scalar(Decimal(0), numbers.type))).as_py())
 
 
 def _counts(groups: pa.Array, count: int) -> pa.Array:
