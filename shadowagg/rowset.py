@@ -67,7 +67,7 @@ JSON_TEXT = ColumnType(pa.string(), "varchar", "text")
 
 
 def varchar(length: int) -> ColumnType:
-    """Text of at most `length` characters; longer text is an error, never cut (`ocp.md` 6.3-6)."""
+    """Text of at most `length` characters; longer text is an error, never cut."""
     return ColumnType(pa.string(), f"varchar({length})", f"varchar({length})")
 
 
