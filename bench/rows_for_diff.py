@@ -1,9 +1,14 @@
-"""Seeded row sets for the benchmarks of the comparison: 12 exact columns and 18 measures."""
+"""Two Parquet files of one specification, for the benchmarks of the comparison.
+
+Rows have unique keys: 30 days, 100 namespaces, 20,000 label sets. The candidate's rows are the
+control's, shuffled, in other chunks and with other dictionaries.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import random
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,89 +16,49 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from shadowagg.rowset import (
-    DATE,
-    DOUBLE,
-    INTEGER,
-    JSON_TEXT,
-    STORED_DECIMAL,
-    TEXT,
-    WORKING_DOUBLE,
-    Column,
-    Role,
-    RowKind,
-    RowSetSpec,
-    numeric,
-)
-
-KEY = ("source_uuid", "usage_start", "data_source", "namespace", "node", "pod", "labels")
+from shadowagg.discovery import registry
+from shadowagg.rowset import Role, RowSetSpec
 
 
-def specification(measure: str = "double") -> RowSetSpec:
-    type_, tolerance = (
-        (DOUBLE, WORKING_DOUBLE) if measure == "double" else (numeric(33, 15), STORED_DECIMAL)
-    )
-    return RowSetSpec(
-        name=f"bench:{measure}",
-        table="bench",
-        home="inner",
-        columns=(
-            Column("cluster_id", TEXT),
-            Column("cluster_alias", TEXT),
-            Column("data_source", TEXT),
-            Column("usage_start", DATE),
-            Column("usage_end", DATE),
-            Column("namespace", TEXT),
-            Column("node", TEXT),
-            Column("pod", TEXT),
-            Column("labels", JSON_TEXT, Role.JSON),
-            Column("source_uuid", TEXT),
-            Column("report_period_id", INTEGER),
-            Column("storageclass", TEXT),
-            *(Column(f"measure_{n}", type_, Role.MEASURE, tolerance) for n in range(18)),
-        ),
-        kinds=(RowKind("all", KEY),),
-        day="usage_start",
-        group="namespace",
-        source="source_uuid",
-    )
-
-
-def control_rows(rows: int, *, measure: str = "double", seed: int = 1) -> pa.Table:
-    """Rows with unique keys: 30 days, 100 namespaces, 50 nodes, 20,000 label sets."""
+def control_rows(spec: RowSetSpec, rows: int) -> pa.Table:
+    """The control's rows; columns that are not listed here are NULL."""
     number = pa.array(range(rows), pa.int64())
     day = number_modulo(number, 30)
     rest = pc.divide(number, 30)
     namespace = number_modulo(rest, 100)
     rest = pc.divide(rest, 100)
-    node = number_modulo(pc.add(rest, namespace), 50)
+    node = pc.add(namespace, pc.divide(rest, 200))
     labels = pc.add(pc.multiply(number_modulo(rest, 200), 100), namespace)
-    pod = pc.divide(rest, 200)
     one = pa.repeat(pa.scalar(0, pa.int64()), rows)
     first = (dt.date(2025, 8, 1) - dt.date(1970, 1, 1)).days
-    days = pc.add(day, first).cast(pa.int32())
-    # Only doubles that decimals of 15 digits can carry, so that both kinds have the same values.
-    measures = [
-        pc.round(pc.multiply(pc.random(rows, initializer=seed * 100 + n), 1000.0), 9)
-        for n in range(18)
-    ]
-    if measure != "double":
-        measures = [column.cast(pa.decimal128(33, 15), safe=False) for column in measures]
-    columns = [
-        dictionary(one, "cluster-{}"),
-        dictionary(one, "alias {}"),
-        dictionary(one, "Pod"),
-        days.cast(pa.date32()),
-        days.cast(pa.date32()),
-        dictionary(namespace, "namespace-{}"),
-        dictionary(node, "ip-10-0-{}.ec2.internal"),
-        dictionary(pod, "pod-{}"),
-        dictionary(labels, '{{"app": "app-{0}", "version": "{0}"}}'),
-        dictionary(one, "5b3d0a67-0000-4000-8000-00000000000{}"),
-        one.cast(pa.int32()),
-        dictionary(number_modulo(number, 7), "class-{}"),
-    ]
-    return pa.table([*columns, *measures], schema=_dictionary_schema(specification(measure)))
+    days = pc.add(day, first).cast(pa.int32()).cast(pa.date32())
+    known = {
+        "report_period_id": one.cast(pa.int32()),
+        "cluster_id": dictionary(one, "cluster-{}"),
+        "cluster_alias": dictionary(one, "alias {}"),
+        "data_source": dictionary(one, "Pod"),
+        "usage_start": days,
+        "usage_end": days,
+        "namespace": dictionary(namespace, "namespace-{}"),
+        "node": dictionary(node, "ip-10-0-{}.internal"),
+        "resource_id": dictionary(node, "i-{:017}"),
+        "pod_labels": dictionary(labels, '{{"app": "app-{0}", "version": "{0}"}}'),
+        "infrastructure_usage_cost": dictionary(one, '{{"cpu": {}.000000000}}'),
+        "source_uuid": dictionary(one, "5b3d0a67-0000-4000-8000-00000000000{}"),
+        "source": dictionary(one, "5b3d0a67-0000-4000-8000-00000000000{}"),
+        "day": dictionary(pc.add(day, 1), "{}"),
+    }
+    columns = {}
+    for place, column in enumerate(spec.columns):
+        if column.role is Role.LEFT_OUT:
+            continue
+        if column.role is Role.MEASURE:
+            # Only doubles that decimals can carry, so that both types have the same values.
+            values = pc.round(pc.multiply(pc.random(rows, initializer=place), 1000.0), 9)
+            columns[column.name] = values.cast(column.type.arrow, safe=False)
+        else:
+            columns[column.name] = known.get(column.name, pa.nulls(rows, column.type.arrow))
+    return pa.table(columns)
 
 
 def number_modulo(numbers: pa.Array, by: int) -> pa.Array:
@@ -104,17 +69,6 @@ def dictionary(numbers: pa.Array, text: str) -> pa.Array:
     count = pc.max(numbers).as_py() + 1
     return pa.DictionaryArray.from_arrays(
         numbers.cast(pa.int32()), pa.array([text.format(n) for n in range(count)])
-    )
-
-
-def _dictionary_schema(spec: RowSetSpec) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field(f.name, pa.dictionary(pa.int32(), pa.string()))
-            if pa.types.is_string(f.type)
-            else f
-            for f in spec.schema
-        ]
     )
 
 
@@ -163,6 +117,15 @@ def every_row_different(table: pa.Table) -> pa.Table:
     return table
 
 
-def write(table: pa.Table, file: Path, *, group: int) -> Path:
-    parquet.write_table(table, file, row_group_size=group)
-    return file
+def main(name: str, rows: int, folder: Path) -> None:
+    """Write `control`, `equal` and `different`.parquet."""
+    control = control_rows(registry().spec(name), rows)
+    parquet.write_table(control, folder / "control.parquet", row_group_size=200_000)
+    equal = shuffled(last_bits_changed(control))
+    parquet.write_table(equal, folder / "equal.parquet", row_group_size=120_000)
+    different = shuffled(every_row_different(control))
+    parquet.write_table(different, folder / "different.parquet", row_group_size=120_000)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from shadowagg.diff.comparison import compare_rows
 from shadowagg.errors import InputUnreadable
-from shadowagg.ignore import IgnoreRule
+from shadowagg.ignore import IgnoreRule, load_ignore_rules
 from shadowagg.rowset import Role, RowSet, RowSetSpec
 
 __all__ = ["observe", "read_row_set"]
@@ -23,14 +23,16 @@ _MOST_ROWS_KEPT = 10_000
 _SAMPLE_ROWS = 20
 
 
-def observe(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     """Compare two files and write the rows that differ.
 
     Args:
         request: `spec` (`provider:stage`), `control` and `candidate` (paths of Arrow IPC or Parquet
-            files), `today` (ISO day on which rules are in force), and if wanted `ignore` (rules as plain values), `rows_for_datacompy`, `samples` (whether values of rows may be kept; true).
+            files), `today` (ISO day on which rules are in force), and if wanted `ignore` (rules as
+            plain values, or the path of a file of rules), `rows_for_datacompy`, `samples` (whether
+            rows may be kept; true), `sample_rows` (how many).
         folder: where `difference/<stage>.control.parquet` and `….candidate.parquet` are written:
-            the first rows that are changed or on one side only. Not if samples are off.
+            the first rows that are changed or on one side only. Not if samples are off; None: none.
 
     Returns:
         `StageDiff.to_json()`.
@@ -38,24 +40,32 @@ def observe(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         InputUnreadable: for a file that cannot be read.
         RowSetInvalid: for rows that do not conform to their specification.
+        UserError: for an ignore rule that is none.
     """
     _keep_pandas_out()
     spec = _specification(request["spec"])
+    rules = _rules(request.get("ignore") or ())
     control = read_row_set(spec, Path(request["control"]))
     candidate = read_row_set(spec, Path(request["candidate"]))
     samples = bool(request.get("samples", True))
     comparison = compare_rows(
         control,
         candidate,
-        ignore=[IgnoreRule.from_json(rule) for rule in request.get("ignore", ())],
+        ignore=rules,
         today=dt.date.fromisoformat(request["today"]),
         rows_for_datacompy=int(request.get("rows_for_datacompy", 100_000)),
-        sample_rows=_SAMPLE_ROWS if samples else 0,
+        sample_rows=int(request.get("sample_rows", _SAMPLE_ROWS)) if samples else 0,
     )
-    if samples:
+    if samples and folder is not None:
         _write(comparison.diff.stage, "control", control, comparison.control_rows, folder)
         _write(comparison.diff.stage, "candidate", candidate, comparison.candidate_rows, folder)
     return comparison.diff.to_json()
+
+
+def _rules(given: str | Sequence[Mapping[str, Any]]) -> Sequence[IgnoreRule]:
+    if isinstance(given, str):
+        return load_ignore_rules(Path(given))
+    return [IgnoreRule.from_json(rule) for rule in given]
 
 
 def read_row_set(spec: RowSetSpec, file: Path) -> RowSet:
@@ -123,8 +133,7 @@ def _specification(name: str) -> RowSetSpec:
     """The specification of that name, from the installed providers."""
     from shadowagg.discovery import registry
 
-    spec: RowSetSpec = registry().spec(name)
-    return spec
+    return registry().spec(name)
 
 
 def _write(stage: str, side: str, rows: RowSet, numbers: pa.Array, folder: Path) -> None:

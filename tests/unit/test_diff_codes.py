@@ -30,7 +30,7 @@ def pattern(codes) -> list[int]:
     return [list(dict.fromkeys(both)).index(code) for code in both]
 
 
-def dictionary(indices, values, index_type=pa.int8(), type_=pa.string()) -> pa.DictionaryArray:
+def dictionary(indices, values, index_type="int8", type_="string") -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(indices, index_type), pa.array(values, type_))
 
 
@@ -40,7 +40,7 @@ def dictionary(indices, values, index_type=pa.int8(), type_=pa.string()) -> pa.D
         (chunked(["a", None], ["b"]), chunked(["b", "a", None]), [0, 1, 2, 2, 0, 1]),
         (
             chunked(dictionary([0, 1, None], ["a", "b"]), dictionary([1, 0], ["a", "b"])),
-            chunked(dictionary([0, 1], ["b", "a"], pa.uint16(), pa.large_string())),
+            chunked(dictionary([0, 1], ["b", "a"], "uint16", "large_string")),
             [0, 1, 2, 1, 0, 1, 0],
         ),
         (

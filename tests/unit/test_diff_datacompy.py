@@ -37,7 +37,10 @@ from shadowagg.rowset import (
 DAY = dt.date(2025, 8, 1)
 
 
-def specification(*columns: Column, kinds=(RowKind("all", ("day", "name")),)) -> RowSetSpec:
+ONE_KIND = (RowKind("all", ("day", "name")),)
+
+
+def specification(*columns: Column, kinds=ONE_KIND) -> RowSetSpec:
     return RowSetSpec(
         name="p:s",
         table="t",

@@ -159,3 +159,18 @@ def test_a_fenced_comparison_of_rows_that_agree_imports_no_pandas(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ["[]", "[1]"] == run.stdout.split("\n")[:2]
+
+
+def test_a_file_of_rules_may_be_named_and_no_folder_given(tmp_path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rules]]\nname = "known"\nspec = "p:s"\nreason = "r"\nowner = "o"\nuntil = 2025-08-01\n'
+    )
+    control, candidate = table(["a"], [1.0]), table(["a"], [2.0])
+
+    ignored = observe(request(tmp_path, control, candidate, ignore=str(rules)), None)
+    plain = observe(request(tmp_path, control, candidate, ignore="", sample_rows=0), None)
+
+    assert (0, 1) == (ignored["changed_rows"], ignored["ignored_rows"])
+    assert (1, []) == (plain["changed_rows"], plain["samples"])
+    assert not (tmp_path / "difference").exists()

@@ -102,7 +102,7 @@ def test_sums_of_decimals_do_not_run_over():
     large = 10**38 - 1
     rows = [(DAY, "a", f"{n}", 1.0, 1, large) for n in range(11)]
 
-    of_groups, by_day = totals(rows, rows[:-1] + [(DAY, "a", "10", 1.0, 1, large - 1)])
+    of_groups, by_day = totals(rows, [*rows[:-1], (DAY, "a", "10", 1.0, 1, large - 1)])
 
     assert 1 == of_groups.differing
     assert (str(11 * large), str(11 * large - 1)) == (
