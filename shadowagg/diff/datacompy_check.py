@@ -105,8 +105,8 @@ def ask_datacompy(
         # datacompy calls polars by names that polars is about to drop.
         warnings.simplefilter("ignore", DeprecationWarning)
         comparison = datacompy.PolarsCompare(
-            _frame(candidate, control, left, handed, codes, of_control=False),
-            _frame(control, control, left, handed, codes, of_control=True),
+            _frame(candidate, left, handed, codes, of_control=False),
+            _frame(control, left, handed, codes, of_control=True),
             join_columns=[_KIND, *(part.name for part in handed if part.key)],
             df1_name=_ONE,
             df2_name=_OTHER,
@@ -212,7 +212,6 @@ def _free(name: str, parts: Sequence[_Handed]) -> str:
 
 def _frame(
     side: RowSet,
-    control: RowSet,
     left: Sequence[_Left],
     handed: Sequence[_Handed],
     codes: Mapping[str, Codes],

@@ -151,9 +151,9 @@ def _differences(
 ) -> Differences:
     spec = control.spec
     matched = [
-        (kind, *_match(kind, control, candidate, codes, *kind_rows))
-        for kind, *kind_rows in zip(spec.kinds, *rows, strict=True)
-        if any(len(side) for side in kind_rows)
+        (kind, *_match(kind, control, candidate, codes, (control_rows, candidate_rows)))
+        for kind, control_rows, candidate_rows in zip(spec.kinds, *rows, strict=True)
+        if len(control_rows) or len(candidate_rows)
     ]
     numeric = [column for column in spec.compared if is_numeric(column)]
     numbers = _in_threads(
@@ -185,10 +185,10 @@ def _match(
     control: RowSet,
     candidate: RowSet,
     codes: Mapping[str, Codes],
-    control_rows: pa.Array,
-    candidate_rows: pa.Array,
+    rows: tuple[pa.Array, pa.Array],
 ) -> tuple[Pairs, Pairing, pa.Array, pa.Array]:
     """Pairs, what the keys alone say, all missing rows, all extra rows."""
+    control_rows, candidate_rows = rows
     key = [codes[name] for name in kind.key]
     if len(control_rows) < control.num_rows or len(candidate_rows) < candidate.num_rows:
         key = [column.take(control_rows, candidate_rows) for column in key]
