@@ -94,7 +94,7 @@ RENAMED as (
 REDUCED as (
     select
         PARSED.label_text,
-        map_filter(PARSED.labels, (k, v) -> not contains(CHILD_KEYS.children, k)) as labels
+        map_filter(PARSED.labels, (name, value) -> not contains(CHILD_KEYS.children, name)) as labels
     from PARSED
     cross join (select array_agg(child) as children from PAIRS) as CHILD_KEYS
 ),
@@ -123,8 +123,8 @@ MAPPED as (
 -- the volume's last; otherwise these are both sets in one, never NULL.
 LABELS as (
     select
-        pairs.pod_text,
-        pairs.volume_text,
+        combinations.pod_text,
+        combinations.volume_text,
         case
             when POD_MAPPED.label_text is not null then cast(POD_MAPPED.labels as json)
             else cast(POD_PARSED.labels as json)
@@ -143,15 +143,15 @@ LABELS as (
                 ) as json
             )
         end as all_labels
-    from (select distinct pod_text, volume_text from STAGED) as pairs
+    from (select distinct pod_text, volume_text from STAGED) as combinations
     join PARSED as POD_PARSED
-        on POD_PARSED.label_text = pairs.pod_text
+        on POD_PARSED.label_text = combinations.pod_text
     join PARSED as VOLUME_PARSED
-        on VOLUME_PARSED.label_text = pairs.volume_text
+        on VOLUME_PARSED.label_text = combinations.volume_text
     left join MAPPED as POD_MAPPED
-        on POD_MAPPED.label_text = pairs.pod_text
+        on POD_MAPPED.label_text = combinations.pod_text
     left join MAPPED as VOLUME_MAPPED
-        on VOLUME_MAPPED.label_text = pairs.volume_text
+        on VOLUME_MAPPED.label_text = combinations.volume_text
 )
 -- 3.8, 4.1: the row. 6.3-4: a double becomes a decimal by its shortest decimal text, half up; NaN, an
 -- infinity and more than 18 digits before the point fail.

@@ -88,7 +88,7 @@ NAMESPACE_ROWS as (
 FILTERED as (
     select
         label_text,
-        json_format(cast(map_filter(labels, (k, v) -> contains(K.keys, k)) as json)) as labels
+        json_format(cast(map_filter(labels, (name, value) -> contains(K.keys, name)) as json)) as labels
     from (
         select
             texts.label_text,
