@@ -326,7 +326,7 @@ def test_a_row_carries_the_parameters_and_unpadded_partition_values(case):
         "volume_labels": None,
         "persistentvolumeclaim": None,
         "source_uuid": "1ae15590-741b-4a18-9d5d-6eb182ba1064",
-        "infrastructure_usage_cost": '{"cpu":0.000000000,"memory":0.000000000,"storage":0.000000000}',
+        "infrastructure_usage_cost": '{"cpu": 0.000000000, "memory": 0.000000000, "storage": 0.000000000}',
         "year": "2025",
         "month": "8",
         "day": "5",
