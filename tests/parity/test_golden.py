@@ -33,7 +33,11 @@ def test_recorded_rows_are_reproduced(name, candidate):
     scenario = load_scenario(GOLDEN / name)
     settings = Settings()
     result = run_scenario(
-        scenario, settings, control="recorded", candidate=candidate, store=open_store(settings.store)
+        scenario,
+        settings,
+        control="recorded",
+        candidate=candidate,
+        store=open_store(settings.store),
     )
     assert [Verdict.MATCH] * len(scenario.clusters) == [r.judgement.verdict for r in result.records]
     assert 0 == result.exit_code

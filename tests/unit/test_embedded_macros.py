@@ -30,7 +30,9 @@ def asked(engine, select: str, **parameters):
     return row[0]
 
 
-READ = "select cast(json_parse(x) as map(varchar, varchar)) from (select cast(:x as varchar) as x) t"
+READ = (
+    "select cast(json_parse(x) as map(varchar, varchar)) from (select cast(:x as varchar) as x) t"
+)
 
 
 @pytest.mark.parametrize(
