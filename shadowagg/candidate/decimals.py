@@ -1,7 +1,7 @@
 """Doubles to stored decimals, exactly as Trino converts them on an insert.
 
 Trino takes the *shortest* decimal text that reads back as the double (Java's `Double.toString`,
-Python's `repr`) and rounds that text half up, away from zero (`ocp.md` 6.3-4). Neither Arrow's cast
+Python's `repr`) and rounds that text half up, away from zero. Neither Arrow's cast
 nor scaled arithmetic gives that. Making texts gives it, but costs most of a microsecond a value;
 `_units` gives the same with plain arithmetic on whole arrays in a tenth of the time, and leaves the
 few values that it cannot settle to the texts.

@@ -157,7 +157,7 @@ def without_nulls(table: pa.Table, *columns: str) -> pa.Table:
 
 
 def group(table: pa.Table, keys: Sequence[str], aggregates: Aggregates) -> pa.Table:
-    """`GROUP BY keys` with sums and maxima; NULL is one ordinary key (`ocp.md` notation).
+    """`GROUP BY keys` with sums and maxima; NULL is one ordinary key.
 
     The maximum of a text is bytewise (= by code points); sums and maxima pass over NULL and give
     NULL for nothing else; maxima pass over NaN. Sums are added in the order of the rows.
@@ -312,7 +312,7 @@ def match_all(left: Sequence[pa.Array], right: Sequence[pa.Array]) -> Matches:
 
 
 def is_like(texts: pa.Array, pattern: str) -> pa.Array:
-    r"""`text LIKE pattern` without an escape character (`ocp.md` 6.1-5); NULL for NULL.
+    r"""`text LIKE pattern` without an escape character; NULL for NULL.
 
     Arrow takes the backslash for one, so it is doubled.
 
