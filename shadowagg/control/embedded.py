@@ -10,14 +10,14 @@ import contextlib
 import importlib.metadata
 import importlib.resources
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from sqlglot import exp  # imported with the control that needs it, never with the package
 
-from shadowagg.control.dialect import bind, parse_select, quoted, tables_read, to_duckdb
+from shadowagg.control.dialect import bind, literal, parse_select, quoted, tables_read, to_duckdb
 from shadowagg.control.refusal import reason
 from shadowagg.control.tables import InputTables
 from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid
@@ -29,7 +29,7 @@ from shadowagg.rowset import ColumnType, RowSetSpec
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Embedded"]
+__all__ = ["Embedded", "connect"]
 
 
 class Embedded:
@@ -51,7 +51,8 @@ class Embedded:
             RowSetInvalid: for a statement whose columns are not those of its stage.
             MemoryError: where DuckDB runs out of it.
         """
-        with contextlib.closing(_connect(request)) as connection:
+        folder = (request.options or {}).get("temp_directory", "")
+        with connect(threads=request.threads, temp_directory=str(folder)) as connection:
             yield from _Run(connection, request).stages()
 
     def engine(self) -> Mapping[str, Any]:
@@ -76,6 +77,7 @@ class _Run:
             self.connection, request.provider.inputs, request.inputs, request.plan.window
         )
         existing = inputs.register()
+        self._lock(inputs.folders())
         waiting = list(selects)
         for stage in request.provider.stages:
             started = time.perf_counter()
@@ -87,6 +89,14 @@ class _Run:
             self._drop_unread(selects, waiting)
             yield StageTable(stage.name, table, time.perf_counter() - started)
 
+    def _lock(self, folders: Iterable[str]) -> None:
+        """From here on, no file but in these folders, no network, no other setting."""
+        self.connection.execute(
+            f"SET allowed_directories = {literal(sorted(folders)).sql(dialect='duckdb')}"
+        )
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
     def _create(self, stage: Stage) -> None:
         columns = ", ".join(
             f"{quoted(column.name)} {_duckdb_type(column.type)}" for column in stage.spec.columns
@@ -96,12 +106,14 @@ class _Run:
     def _fill(self, stage: Stage, select: exp.Select, inputs: InputTables) -> None:
         plan = self.request.plan
         whole = SubWindow(plan.start, plan.window.end)
-        for days in plan.subwindows if stage.scope == "subwindow" else (whole,):
+        subwindows = plan.subwindows if stage.scope == "subwindow" else (whole,)
+        for days in subwindows:
             parameters = self.request.provider.control_parameters(plan, days.start, days.end)
             bound = bind(select, parameters, on=f"control of {stage.spec.name}")
             with self._refusing(stage, days, bound, inputs):
                 statement = to_duckdb(bound)
-                self._check_columns(stage.spec, statement)
+                if days is subwindows[0]:
+                    self._check_columns(stage.spec, statement)
                 self.connection.execute(f"INSERT INTO {quoted(stage.name)} {statement}")
 
     def _check_columns(self, spec: RowSetSpec, statement: str) -> None:
@@ -159,9 +171,9 @@ class _Run:
             else quoted(column.name)
             for column in spec.columns
         )
-        table = self.connection.sql(f"SELECT {columns} FROM {quoted(name)}").to_arrow_table()
-        nullable = pa.schema([column.with_nullable(True) for column in spec.schema])
-        return table.cast(nullable)
+        statement = f"SELECT {columns} FROM {quoted(name)}"  # noqa: S608 - names quoted
+        table: pa.Table = self.connection.sql(statement).to_arrow_table()
+        return table.cast(pa.schema([column.with_nullable(True) for column in spec.schema]))
 
     def _drop_unread(self, selects: Mapping[str, exp.Select], waiting: list[str]) -> None:
         wanted = {table for name in waiting for table in tables_read(selects[name])}
@@ -190,16 +202,22 @@ def _duckdb_type(type_: ColumnType) -> str:
     return names[arrow]
 
 
-def _connect(request: PathRequest) -> duckdb.DuckDBPyConnection:
-    """A database in memory that reaches nothing but the inputs: no extension, no network."""
+def connect(*, threads: int, temp_directory: str = "") -> duckdb.DuckDBPyConnection:
+    """A database in memory that knows the macros; to be closed by the caller, or used in a `with`.
+
+    It loads no extension that is not built in.
+
+    Args:
+        threads: how many it may use.
+        temp_directory: where it may spill; nowhere if empty.
+    """
     import duckdb  # heavy; only this control needs it
 
-    options = request.options or {}
     connection = duckdb.connect(
         ":memory:",
         config={
-            "threads": request.threads,
-            "temp_directory": str(options.get("temp_directory", "")),
+            "threads": threads,
+            "temp_directory": temp_directory,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
