@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+BASE = "read the needed columns"
 SPECS = ["ocp:staging", "ocp:daily_summary"]
 
 
@@ -33,7 +34,7 @@ def files(tmp_path_factory):
 def test_read(measure, files, rows, spec):
     folder = files(spec, rows)
     paths = [str(folder / f"{name}.parquet") for name in ("control", "equal")]
-    measure(f"{spec}: read both files", [str(HERE / "read_files.py"), *paths], rows=rows)
+    measure(BASE, [str(HERE / "read_files.py"), *paths], rows=rows, of=spec)
 
 
 @pytest.mark.parametrize("candidate", ["equal", "different"])
@@ -42,4 +43,4 @@ def test_compare(measure, files, rows, spec, candidate):
     folder = files(spec, rows)
     paths = [str(folder / f"{name}.parquet") for name in ("control", candidate)]
     command = ["-m", "shadowagg", "diff", *paths, "--spec", spec]
-    measure(f"{spec}: shadowagg diff, {candidate}", command, rows=rows)
+    measure(f"shadowagg diff --spec {spec}, {candidate}", command, rows=rows, of=spec)

@@ -100,6 +100,8 @@ def ask_datacompy(
     # agrees never needs it.
     import datacompy
 
+    # polars has an allocator of its own, which cannot use what Arrow's holds in reserve.
+    pa.default_memory_pool().release_unused()
     handed = _handed(control, [part.kind for part in left])
     with warnings.catch_warnings():
         # datacompy calls polars by names that polars is about to drop.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import TypeVar
 
@@ -98,15 +98,16 @@ def find_differences(control: RowSet, candidate: RowSet) -> Differences:
     spec = control.spec
     keys = {name for kind in spec.kinds for name in kind.key}
     encoded = [column for column in spec.compared if column.name in keys or not is_numeric(column)]
-    codes = dict(
-        _in_threads(
-            lambda column: (
-                column.name,
-                encode(control.table[column.name], candidate.table[column.name]),
-            ),
-            encoded,
-        )
-    )
+    # Columns of one value are many, and share one array of zeros.
+    constant = fold([], control.num_rows, candidate.num_rows)
+
+    def of_column(column: Column) -> tuple[str, Codes]:
+        made = encode(control.table[column.name], candidate.table[column.name])
+        if made.size <= 1:
+            made = replace(made, control=constant.control, candidate=constant.candidate)
+        return column.name, made
+
+    codes = dict(_in_threads(of_column, encoded))
     rows = _rows_by_kind(spec, control.table), _rows_by_kind(spec, candidate.table)
     differences = _differences(control, candidate, codes, rows)
     if all(kind.settled for kind in differences.kinds):
