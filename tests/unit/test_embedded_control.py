@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadowagg.control.embedded import Embedded
-from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid, ShadowaggError
+from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid, ShadowaggError, UserError
 from shadowagg.inputs import Inputs
 from shadowagg.paths import PathRequest, open_path
 from shadowagg.plan import make_plan
@@ -180,6 +181,13 @@ def test_the_mode_embedded_is_found_and_says_that_it_stands_in():
 
     assert (path.mode, path.stand_in) == ("embedded", True)
     assert set(path.engine()) == {"duckdb", "sqlglot"}
+
+
+def test_without_its_engine_the_mode_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+
+    with pytest.raises(UserError, match=r"package duckdb is not installed.*shadowagg\[embedded\]"):
+        open_path("embedded")
 
 
 def test_every_sub_window_adds_its_rows_once(lake):
@@ -451,6 +459,23 @@ def test_a_lake_may_lie_in_a_folder_of_any_name(tmp_path, lake, folder):
         ("n4", 4.0),
         (None, 3.0),
     ]
+
+
+def test_tables_of_a_lake_that_duckdb_does_not_open_itself_are_kept_apart(tmp_path, lake):
+    moved = tmp_path / "[glob]"
+    lake.rename(moved)
+    put(moved, pa.table({"at": moments(9)}), name="extras")
+    both = stage(
+        "both",
+        "select cast(x.at as date) as day, e.source, e.name, e.amount from events as e"
+        " cross join extras as x",
+        *ROWS.spec.columns[2:],
+        scope="window",
+    )
+
+    (row,) = rows_of(moved, both)
+
+    assert (dt.date(2025, 2, 9), "n1") == (row["day"], row["name"])
 
 
 def test_a_lake_whose_folders_are_links_is_read(tmp_path, lake):
