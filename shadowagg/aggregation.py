@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shadowagg.arrow_alone import keep_pandas_out
 from shadowagg.discovery import registry
 from shadowagg.errors import UserError
 from shadowagg.paths import CANDIDATE, PathRequest, open_path
@@ -61,6 +63,7 @@ def aggregate(
     Raises:
         ShadowaggError: as the candidate raises it.
     """
+    keep_pandas_out()
     chosen = (registry().provider(provider),) if provider is not None else registry().providers
     written = []
     for one in chosen:
@@ -77,7 +80,7 @@ def aggregate(
                     continue
                 rows = RowSet.conform(stage.spec, made.table)
                 file = folder / f"{stage.name}.parquet"
-                pq.write_table(rows.table, file, compression="snappy")
+                _write(rows.table, file)
                 written.append(
                     Written(
                         stage.spec.name, window.source_uuid, rows.num_rows, made.seconds, str(file)
@@ -90,3 +93,9 @@ def aggregate(
             hint="see `shadowagg providers`",
         )
     return written
+
+
+def _write(table: pa.Table, file: Path) -> None:
+    """Dictionaries for texts only: measures hardly repeat, and nobody prunes by their statistics."""
+    texts = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+    pq.write_table(table, file, compression="snappy", use_dictionary=texts, write_statistics=False)

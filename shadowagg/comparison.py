@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shadowagg.arrow_alone import prefer_cheap_allocator
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.observation import Fault
 
@@ -71,6 +72,7 @@ def compare_stages(
 
 
 def _compare(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    prefer_cheap_allocator()
     from shadowagg.diff import observe
 
     return {"diffs": [observe(pair, folder) for pair in request["pairs"]]}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shadowagg.arrow_alone import keep_pandas_out, prefer_cheap_allocator
 from shadowagg.errors import ShadowaggError
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.inputs import Inputs
@@ -91,9 +92,11 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         ShadowaggError: as the path raises it; `RowSetInvalid` for rows that do not conform.
     """
+    prefer_cheap_allocator()
     # Imported here: the caller's process needs none of it.
     import pyarrow as pa
 
+    keep_pandas_out()
     from shadowagg.discovery import registry
     from shadowagg.paths import PathRequest, open_path
     from shadowagg.rowset import RowSet

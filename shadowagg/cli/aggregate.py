@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from shadowagg.arrow_alone import prefer_cheap_allocator
+
 __all__ = ["command"]
 
 
@@ -27,6 +29,7 @@ def command(
     A scenario with several windows (clusters) adds their sources: `<provider>/<source>/…`. The
     candidate runs in this process, without a fence.
     """
+    prefer_cheap_allocator()
     # None of the comparing side is imported: this command is what the candidate costs alone.
     from shadowagg.aggregation import aggregate
     from shadowagg.cli import output

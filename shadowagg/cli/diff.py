@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from shadowagg.arrow_alone import prefer_cheap_allocator
+
 __all__ = ["command"]
 
 
@@ -30,6 +32,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare two Parquet files of one stage: CONTROL is the reference, CANDIDATE is on trial."""
+    prefer_cheap_allocator()
     from shadowagg.cli import output
     from shadowagg.diff import StageDiff, observe
 

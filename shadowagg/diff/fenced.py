@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from shadowagg.arrow_alone import keep_pandas_out
 from shadowagg.diff.comparison import compare_rows
 from shadowagg.errors import InputUnreadable
 from shadowagg.ignore import IgnoreRule, load_ignore_rules
@@ -42,7 +42,7 @@ def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
         RowSetInvalid: for rows that do not conform to their specification.
         UserError: for an ignore rule that is none.
     """
-    _keep_pandas_out()
+    keep_pandas_out()
     spec = _specification(request["spec"])
     rules = _rules(request.get("ignore") or ())
     control = read_row_set(spec, Path(request["control"]))
@@ -100,33 +100,6 @@ def _read_parquet(spec: RowSetSpec, file: Path) -> pa.Table:
     with parquet.ParquetFile(file, memory_map=True, read_dictionary=text) as source:
         names = source.schema_arrow.names
         return source.read([name for name in names if name not in left_out])
-
-
-def _keep_pandas_out() -> None:
-    """Let Arrow take it that there is no pandas.
-
-    Arrow imports pandas, at half a second and 60 MB, to recognise its objects among the first
-    Python values that it is given. This process is given none. Whoever asks for pandas by name,
-    as datacompy and `to_pandas()` do, still gets it.
-    """
-    if "pandas" in sys.modules:
-        return
-    sys.meta_path.insert(0, _NoPandas)
-    try:
-        pa.scalar(0)
-    finally:
-        sys.meta_path.remove(_NoPandas)
-
-
-class _NoPandas:
-    """A finder of modules that does not find pandas."""
-
-    @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
-        """Nothing to say of any other module."""
-        del path, target
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
 
 
 def _specification(name: str) -> RowSetSpec:
