@@ -136,8 +136,8 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _one_dictionary(table: pa.Table) -> pa.Table:
     """The file format takes one dictionary per column, not one per chunk.
 
-    `Table.unify_dictionaries` would say so in one word; it crashed on chunks that share a dictionary
-    (pyarrow 26.0.1), which concatenating does not.
+    `Table.unify_dictionaries` would say so in one word; it crashed (pyarrow 26.0.1) on a dictionary that
+    has a validity bitmap without a NULL in it.
     """
     import pyarrow as pa
 

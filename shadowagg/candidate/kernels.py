@@ -42,13 +42,15 @@ _LARGEST_KEY = 2**62
 
 
 def single_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """A column as one array; the dictionaries of its chunks are unified."""
+    """A column as one array; the dictionaries of its chunks are unified.
+
+    By concatenation: `unify_dictionaries` crashed (pyarrow 26.0.1) on a dictionary that has a validity
+    bitmap without a NULL in it.
+    """
     if isinstance(column, pa.Array):
         return column
     if column.num_chunks == 1:
         return column.chunk(0)
-    if pa.types.is_dictionary(column.type) and column.num_chunks:
-        column = column.unify_dictionaries()
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 

@@ -90,9 +90,9 @@ def _or_empty(labels: pa.DictionaryArray) -> pa.DictionaryArray:
 
 
 def _chosen(mask: pa.Array, yes: pa.DictionaryArray, no: pa.DictionaryArray) -> pa.DictionaryArray:
-    both = pa.chunked_array([yes, no]).unify_dictionaries()
-    codes = pc.if_else(mask, both.chunk(0).indices, both.chunk(1).indices)
-    return pa.DictionaryArray.from_arrays(codes, both.chunk(0).dictionary)
+    both = pa.concat_arrays([yes, no])
+    codes = pc.if_else(mask, both.indices.slice(0, len(yes)), both.indices.slice(len(yes)))
+    return pa.DictionaryArray.from_arrays(codes, both.dictionary)
 
 
 def _replaced(values: pa.Array, old: str, new: str) -> pa.Array:

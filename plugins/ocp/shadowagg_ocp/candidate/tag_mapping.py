@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.label_text import json_text, parse_labels
+from shadowagg.candidate.label_text import fragment, json_text, parse_labels
 from shadowagg_ocp import inputs as tables
 
 __all__ = ["TagMapping", "tag_mapping"]
@@ -23,28 +23,40 @@ class TagMapping:
     def renamed(self, column: pa.DictionaryArray) -> tuple[pa.DictionaryArray, pa.Array]:
         """Label texts with their child keys renamed.
 
-        Each distinct text is looked at once.
+        Each distinct text that may have a child key is looked at once.
 
         Returns:
             The new texts (NULL where nothing is left), and whether each row's text was changed.
         """
-        texts: list[str | None] = column.dictionary.to_pylist()
-        changed = [False] * len(texts)
-        for at, text in enumerate(texts):
-            if text is None:
-                continue
-            labels = parse_labels(text) or {}
+        renamed: dict[int, str | None] = {}
+        suspects = pc.indices_nonzero(self._may_have_child(column.dictionary))
+        for at, text in zip(suspects.to_pylist(), column.dictionary.take(suspects), strict=True):
+            labels = parse_labels(text.as_py()) or {}
             if not self.parents.keys().isdisjoint(labels):
-                changed[at] = True
                 new = self._mapped(labels)
-                texts[at] = None if new is None else json_text(new)
-        distinct = pa.array(texts, pa.string()).dictionary_encode()
+                renamed[at] = None if new is None else json_text(new)
+        changed = pc.is_in(
+            pa.array(range(len(column.dictionary)), pa.int32()),
+            value_set=pa.array(list(renamed), pa.int32()),
+        )
+        texts = pc.replace_with_mask(
+            column.dictionary, changed, pa.array(renamed.values(), pa.string())
+        )
+        distinct = texts.dictionary_encode()
         return (
             pa.DictionaryArray.from_arrays(
                 distinct.indices.take(column.indices), distinct.dictionary
             ),
-            pc.fill_null(pa.array(changed, pa.bool_()).take(column.indices), False),
+            pc.fill_null(changed.take(column.indices), False),
         )
+
+    def _may_have_child(self, texts: pa.Array) -> pa.Array:
+        """Whether the text has the letters of a child key where a key stands: cheaper than parsing."""
+        found = pa.repeat(pa.scalar(False), len(texts))
+        for child in self.parents:
+            key = fragment(child, "").removesuffix('""')
+            found = pc.or_(found, pc.fill_null(pc.match_substring(texts, key), False))
+        return found
 
     def _mapped(self, labels: dict[str, str | None]) -> dict[str, str | None] | None:
         present = [child for child in self.parents if child in labels]
