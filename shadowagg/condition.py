@@ -39,9 +39,7 @@ class Test:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         if self.operator == "in":
-            result = pc.is_in(
-                column, value_set=pa.array(list(self.value), column.type), skip_nulls=True
-            )
+            result = pc.is_in(column, value_set=_values(self.value, column.type), skip_nulls=True)
         else:
             functions = {
                 "=": pc.equal,
@@ -50,7 +48,7 @@ class Test:
                 ">=": pc.greater_equal,
                 "<=": pc.less_equal,
             }
-            result = functions[self.operator](column, pa.scalar(self.value, column.type))
+            result = functions[self.operator](column, _scalar(self.value, column.type))
         return pc.fill_null(result, self.operator == "null or =")
 
 
@@ -97,6 +95,15 @@ def where(*tests: tuple[str, Operator] | tuple[str, Operator, Any]) -> Condition
 
 
 ALWAYS = Condition()
+
+
+def _scalar(value: Any, type_: pa.DataType) -> pa.Scalar:
+    """A constant of a column's type; text (a date read from JSON) is parsed."""
+    return pa.scalar(value).cast(type_) if isinstance(value, str) else pa.scalar(value, type_)
+
+
+def _values(values: Any, type_: pa.DataType) -> pa.Array:
+    return pa.array([_scalar(value, type_).as_py() for value in values], type_)
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,16 @@ from shadowagg.inputs import Inputs
 from shadowagg.plan import Plan
 from shadowagg.provider import Provider
 
-__all__ = ["CANDIDATE", "CONTROLS", "AggregationPath", "PathRequest", "StageTable", "open_path"]
+__all__ = [
+    "CANDIDATE",
+    "MODES",
+    "AggregationPath",
+    "Mode",
+    "PathRequest",
+    "StageTable",
+    "mode",
+    "open_path",
+]
 
 
 @dataclass(frozen=True)
@@ -66,15 +75,7 @@ class StageTable:
 
 
 class AggregationPath(Protocol):
-    """One engine.
-
-    Attributes:
-        mode: its name on the command line.
-        stand_in: whether it only stands in for production's engine; said wherever its results are.
-    """
-
-    mode: str
-    stand_in: bool
+    """One engine."""
 
     def run(self, request: PathRequest) -> Iterator[StageTable]:
         """Yield the stages in the provider's order, each over the whole window.
@@ -87,35 +88,68 @@ class AggregationPath(Protocol):
         """
 
     def engine(self) -> Mapping[str, Any]:
-        """Versions of what computed, after the run."""
+        """Versions of what computed, and what else people ask about it, after the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What is known of a path without importing its engine.
+
+    Args:
+        name: on the command line.
+        target: `package.module:class` of its `AggregationPath`.
+        stand_in: whether it only stands in for production's engine; said wherever its results are.
+        computes: whether asking again computes again: kept rows cannot differ from themselves.
+        extra: the extra of the core distribution that installs its engine.
+    """
+
+    name: str
+    target: str
+    stand_in: bool = False
+    computes: bool = True
+    extra: str = ""
 
 
 CANDIDATE = "pyarrow"
 
-_MODES = {
-    CANDIDATE: "shadowagg.candidate.execute:Candidate",
-    "embedded": "shadowagg.control.embedded:Embedded",
-    "recorded": "shadowagg.control.recorded:Recorded",
-}
+MODES = (
+    Mode(CANDIDATE, "shadowagg.candidate.execute:Candidate"),
+    Mode("embedded", "shadowagg.control.embedded:Embedded", stand_in=True, extra="embedded"),
+    Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False),
+)
+"""Every mode; all but the candidate's own are controls."""
 
-CONTROLS = tuple(mode for mode in _MODES if mode != CANDIDATE)
+
+def mode(name: str) -> Mode:
+    """The mode of that name.
+
+    Raises:
+        UserError: naming the modes there are.
+    """
+    for known in MODES:
+        if known.name == name:
+            return known
+    raise UserError(
+        f"unknown mode {name!r}", on="path", hint=f"one of {', '.join(m.name for m in MODES)}"
+    )
 
 
-def open_path(mode: str) -> AggregationPath:
+def open_path(name: str) -> AggregationPath:
     """The path of a mode, imported now: engines are heavy.
 
     Raises:
         UserError: for an unknown mode, or one whose packages are not installed.
     """
-    if mode not in _MODES:
-        raise UserError(f"unknown mode {mode!r}", on="path", hint=f"one of {', '.join(_MODES)}")
-    module, _, name = _MODES[mode].partition(":")
+    known = mode(name)
+    module, _, attribute = known.target.partition(":")
     try:
-        path: AggregationPath = getattr(importlib.import_module(module), name)()
+        path: AggregationPath = getattr(importlib.import_module(module), attribute)()
     except ModuleNotFoundError as error:
+        if not known.extra:
+            raise
         raise UserError(
             f"package {error.name} is not installed",
-            on=f"mode {mode}",
-            hint=f"pip install 'shadowagg[{mode}]'",
+            on=f"mode {name}",
+            hint=f"pip install 'shadowagg[{known.extra}]'",
         ) from None
     return path

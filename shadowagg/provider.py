@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -124,28 +124,44 @@ class Stage:
 class Provider(Protocol):
     """What a plugin fulfils. The author guarantees: same inputs, same rows; nothing written.
 
-    Attributes:
-        name: lower case with hyphens; unique among the installed providers.
-        aliases: what production calls it (types of sources, names in its API).
-        contract_version: the `CONTRACT_VERSION` it was written for.
-        rules_version: changes whenever its rules do; evidence starts again then.
-        needs: names of providers whose windows come first.
-        pipeline: name of its drop-in class in `shadowagg.pipelines`; empty for none.
-        inputs: every table it reads.
-        stages: in order; the table of contents.
-        subwindows_independent: whether no sub-window's rows depend on another's, so that they may be
-            computed side by side.
+    The properties may be plain attributes of a class, as in a frozen dataclass.
     """
 
-    name: str
-    aliases: tuple[str, ...]
-    contract_version: int
-    rules_version: str
-    needs: tuple[str, ...]
-    pipeline: str
-    inputs: tuple[InputTable, ...]
-    stages: tuple[Stage, ...]
-    subwindows_independent: bool
+    @property
+    def name(self) -> str:
+        """Lower case with hyphens; unique among the installed providers."""
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """What production calls it: types of sources, names in its API."""
+
+    @property
+    def contract_version(self) -> int:
+        """The `CONTRACT_VERSION` it was written for."""
+
+    @property
+    def rules_version(self) -> str:
+        """Changes whenever its rules do; evidence starts again then."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of providers whose windows come first."""
+
+    @property
+    def pipeline(self) -> str:
+        """Name of its drop-in class in `shadowagg.pipelines`; empty for none."""
+
+    @property
+    def inputs(self) -> tuple[InputTable, ...]:
+        """Every table it reads."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """In order; the table of contents."""
+
+    @property
+    def subwindows_independent(self) -> bool:
+        """Whether no sub-window's rows depend on another's, so that they may be computed side by side."""
 
     def windows(self, scenario: Scenario) -> Sequence[Window]:
         """The windows that this provider computes in a scenario, in order; none if not concerned."""
@@ -168,14 +184,3 @@ class Provider(Protocol):
 
     def generate(self, folder: Path, *, seed: int, rows: int, days: int) -> None:
         """Write a seeded scenario folder of about `rows` main rows over `days` days."""
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A provider and where it came from, for lists."""
-
-    provider: Provider
-    distribution: str
-    version: str
-    entry_point: str
-    extra: Mapping[str, str] = field(default_factory=dict)

@@ -71,7 +71,7 @@ class Judgement:
         }
 
 
-def judge(
+def judge(  # noqa: PLR0911 - one return per rule, in their order
     control: Observation,
     candidate: Observation,
     diffs: Sequence[StageDiff],
@@ -79,6 +79,7 @@ def judge(
     final_stages: Sequence[str],
     inputs_moved: bool = False,
     unstable: Sequence[str] = (),
+    comparison: Fault | None = None,
 ) -> Judgement:
     """What two observations and the diffs of their stages mean.
 
@@ -89,6 +90,7 @@ def judge(
         final_stages: every final stage of the provider.
         inputs_moved: whether an input changed while the paths ran.
         unstable: `stage.column` in which the control differed from itself when asked again.
+        comparison: why the comparison itself ended early.
     """
     rows = sum(max(d.control_rows, d.candidate_rows) for d in diffs if d.stage in final_stages)
     if inputs_moved:
@@ -102,6 +104,12 @@ def judge(
         at = f" at stage {fault.stage}" if fault.stage else ""
         return Judgement(
             Verdict.CANDIDATE_FAILED, str(fault.cause), f"candidate{at}: {fault.message}"
+        )
+    if comparison is not None:
+        return Judgement(
+            Verdict.INCONCLUSIVE,
+            f"comparison: {comparison.cause}",
+            f"the comparison failed: {comparison.message}",
         )
     if unstable:
         return Judgement(
