@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .case import case
 from .outcome import Runner, expect, hold, the
-from .situation import GIB, Situation, pod
+from .situation import GIB, Row, Situation, pod
 
 
 @case(1)
@@ -61,7 +61,7 @@ def _effective(effective: float | None, usage: float | None, request: float | No
     return Situation(pods=[_pod(effective, usage, request)])
 
 
-def _pod(effective: float | None, usage: float | None, request: float | None, **more: str) -> dict:
+def _pod(effective: float | None, usage: float | None, request: float | None, **more: str) -> Row:
     columns = {"effective_usage": effective, "usage": usage, "request": request}
     return pod(
         **{f"pod_{name}_cpu_core_seconds": value for name, value in columns.items()},

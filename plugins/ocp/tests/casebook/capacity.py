@@ -8,6 +8,7 @@ from .situation import (
     DEFAULT_PATTERNS,
     GIB,
     PLATFORM,
+    Row,
     Situation,
     hours,
     node_labels,
@@ -125,7 +126,7 @@ def a_node_without_hours_has_no_capacity_and_nothing_unallocated(run: Runner) ->
     )
 
 
-def _hours_of(cpu: tuple[float, float, float], memory: tuple[float, float, float]) -> dict:
+def _hours_of(cpu: tuple[float, float, float], memory: tuple[float, float, float]) -> Row:
     """A pod by usage, request and effective usage, in core·h and GiB·h."""
     names = ("usage", "request", "effective_usage")
     return pod(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .case import case
 from .outcome import Runner, expect, the
 from .situation import (
@@ -15,7 +17,7 @@ from .situation import (
     volume,
 )
 
-_EIGHT = {
+_EIGHT: dict[str, Any] = {
     "pod_usage_cpu_core_hours": 1,
     "pod_request_cpu_core_hours": 2,
     "pod_effective_usage_cpu_core_hours": "2.5",

@@ -115,7 +115,7 @@ def moment(day: dt.date, hour: int = 0) -> dt.datetime:
 
 
 def _row(table: str, defaults: Row, changes: Row) -> Row:
-    where = {name: changes.pop(name) for name in ("source", "partition") if name in changes}
+    where: Row = {name: changes.pop(name) for name in ("source", "partition") if name in changes}
     day = changes.pop("day", DAY)
     first = day.replace(day=1)
     row: Row = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from .case import case
 from .outcome import Runner, expect, hold, the
@@ -158,7 +159,7 @@ def several_resource_ids_of_a_node_make_several_rows_but_one_node(run: Runner) -
 
 @case(55)
 def pending_claims_share_one_count_of_nodes(run: Runner) -> None:
-    pending = {
+    pending: dict[str, Any] = {
         "persistentvolume": "",
         "persistentvolumeclaim_capacity_bytes": 0.0,
         "persistentvolumeclaim_capacity_byte_seconds": 0.0,

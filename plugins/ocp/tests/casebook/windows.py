@@ -25,8 +25,8 @@ def _pieces(start: int, end: int) -> list[tuple[int, int]]:
     from shadowagg.plan import make_plan
     from shadowagg.window import Window
 
-    days = [dt.date(2025, 8, start), dt.date(2025, 8, end)]
-    plan = make_plan(Window("org1234567", "ocp", SOURCE, *days))
+    first, last = DAY.replace(day=start), DAY.replace(day=end)
+    plan = make_plan(Window("org1234567", "ocp", SOURCE, first, last))
     return [(piece.start.day, piece.end.day) for piece in plan.subwindows]
 
 
