@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from .casebook import amounts, capacity, categories, labels, storage, windows
-from .casebook.case import CASES, Case
+from .casebook.case import Case
+from .casebook.every_case import EVERY_CASE
 from .casebook.outcome import Runner
-
-MODULES = (amounts, labels, capacity, categories, storage, windows)
-"""Importing them fills `CASES`."""
 
 
 @pytest.mark.parametrize(
     ("case", "path"),
     [
         pytest.param(case, path, id=f"case-{case.number}-{path}")
-        for case in CASES.values()
+        for case in EVERY_CASE.values()
         for path in case.paths
     ],
 )
