@@ -290,6 +290,13 @@ def volumes_that_differ_in_their_handle_only_are_two_rows(run: Runner) -> None:
 @case(61)
 def a_pod_of_another_day_does_not_place_a_volume(run: Runner) -> None:
     before = DAY.replace(day=4)
-    outcome = run(Situation(pods=[pod(), pod(pod="p2", day=before)], storage=[volume(pod="p2")]))
+    for start in (before, DAY):
+        outcome = run(
+            Situation(
+                start=start,
+                pods=[pod(), pod(pod="p2", day=before)],
+                storage=[volume(pod="p2")],
+            )
+        )
 
-    the(outcome.volumes, node=None, **{_CAPACITY: 10}, **_months(_ONCE, None, None))
+        the(outcome.volumes, node=None, **{_CAPACITY: 10}, **_months(_ONCE, None, None))
