@@ -12,7 +12,7 @@ from shadowagg.window import Window, parse_day
 __all__ = ["PRODUCTION_STEP", "Plan", "SubWindow", "make_plan"]
 
 PRODUCTION_STEP = 5
-"""Days that production steps forward; its first sub-window is one day longer (`ocp.md` 3.0-5)."""
+"""Days that production steps forward; its first sub-window is one day longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class SubWindow:
 
     @property
     def days(self) -> tuple[str, ...]:
-        """Days of the month as production binds them: text without padding (`ocp.md` 2)."""
+        """Days of the month as production binds them: text without padding."""
         count = (self.end - self.start).days + 1
         return tuple(str((self.start + dt.timedelta(days=n)).day) for n in range(count))
 
@@ -70,7 +70,7 @@ class Plan:
 def make_plan(
     window: Window, *, step: int = PRODUCTION_STEP, first_day_with_data: dt.date | None = None
 ) -> Plan:
-    """Cut a window as production's updater does (`ocp.md` 3.0-1 and 3.0-5).
+    """Cut a window as production's updater does.
 
     Args:
         window: what is asked for.

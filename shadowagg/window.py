@@ -43,13 +43,13 @@ class Window:
     """What both paths compute: schema, provider, first and last day, clusters.
 
     Both days are included and lie in one calendar month: a range over two months would delete
-    days of the second and never refill them (`ocp.md` 7-63), so it is refused here.
+    days of the second and never refill them, so it is refused here.
 
     Args:
         schema: the tenant's schema; any text PostgreSQL takes as an identifier, quoted wherever used.
         provider: the name of a registered provider.
         source_uuid: the source whose lake partitions are read (the cloud's, for a cloud).
-        clusters: for an OpenShift window the one cluster; for a cloud its clusters, in order.
+        clusters: whose usage it is about, in order: what one leaves, the next may find.
         start: the first day.
         end: the last day, included.
         parameters: what else the provider asks for (bill, markup, …), JSON values only.
@@ -144,7 +144,7 @@ class Window:
 
     @property
     def cluster(self) -> Cluster:
-        """The one cluster of an OpenShift window."""
+        """The one cluster of a window that has one."""
         if len(self.clusters) != 1:
             raise UserError(
                 f"one cluster expected, {len(self.clusters)} given", on=str(self), hint="name one"

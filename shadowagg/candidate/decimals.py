@@ -3,30 +3,35 @@
 Trino takes the *shortest* decimal text that reads back as the double (Java's `Double.toString`,
 Python's `repr`) and rounds that text half up, away from zero (`ocp.md` 6.3-4). Neither Arrow's cast
 nor scaled arithmetic gives that. Making texts gives it, but costs most of a microsecond a value;
-`_units` gives the same with plain arithmetic on whole arrays, and leaves the few values that it
-cannot settle to the texts.
+`_units` gives the same with plain arithmetic on whole arrays in a tenth of the time, and leaves the
+few values that it cannot settle to the texts.
 
-How `_units` works, for a double `a > 0` and a scale `s`; the *unit* is 10^-s:
+How `_units` works, for a double `a > 0` and a scale `s`; a *unit* is 10^-s:
 
-* `y = a * 10^s` is computed exactly, as an integer `Y` and a fraction `f`: the product of two doubles
-  is the sum of two doubles.
-* The shortest text `r` lies within half a unit in the last place of `a`, in units `E`.
-* With 15 significant digits every decimal has a double of its own; with 16 and 17 the decimal closest
-  to `a` among the shortest is taken. So `r` is the closest decimal of 15 digits if that lies within
-  `E`, else the closest of 16 digits if that does, else the closest of 17.
-* `j` says how many units the 15-digit decimals of that size lie apart: 10^j.
+* `y = a * 10^s` is computed as an integer and a rest, to about 2^-72 of itself.
+* The shortest text `r` lies within half a unit in the last place of `a`; call that, in units, `E`.
+* Every decimal of 15 significant digits has a double of its own, so `r` is the closest decimal of 15
+  digits if that reads back as `a`; else the closest of 16 digits if that lies within `E`; else the
+  closest of 17.
+* `j` says how many units the 15-digit decimals of that size lie apart: 10^j, so those of 16 digits
+  lie 10^(j-1) apart, those of 17 digits 10^(j-2).
 
-  - `j <= 0`: `r` differs from `a` by less than a ninth of a unit. Only a tie, `Y + 1/2`, can be
-    crossed, and it is if `r` *is* the tie: it has 15 digits or fewer for `j < 0`, and 16 for `j = 0`,
-    where it must also be the closest decimal of 16 digits, so within 1/20 of a unit.
-  - `j = 1`: decimals of 15 and 16 digits are whole units, those of 17 tenths: up from `f >= 0.45`.
-  - `j >= 2`: all of them are whole units.
+  - `j >= 2`: all of them are whole units; nothing is left to be rounded.
+  - `j = 1`: those of 17 digits are tenths of a unit. `r` is the closest tenth, so it is rounded up
+    where the rest of `y` is 0.45 or more.
+  - `j <= 0`: `E` is less than a ninth. Only a tie, half a unit, can lie between `y` and `r`, and it
+    does not unless it *is* `r`. For `j = 0` it has 16 digits and must be the closest of those: within
+    0.05 of `y`, and within `E`. For `j < 0` it has 15 or fewer and need only lie within `E`, which is
+    below 0.05 there. So `y` is rounded up from 0.5 - min(E, 0.05) on, and since `E` is above 0.05 for
+    `j = 1`, one formula serves both.
 
-* Where `y` lies so close to one of these limits that rounding errors of the test itself (below
-  10^-11) could decide, the value is left to the texts; so are values of 9 * 10^18 units and more.
+* Where `y` lies so close to one of these limits that the inexactness of `y` could decide, the value is
+  left to the texts; so are values of 9 * 10^18 units and more, and scales below 4 or above 15.
 """
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,18 +43,18 @@ __all__ = ["to_decimal"]
 _BLOCK = 65_536
 """Rows per pass: the intermediate arrays of a pass stay in the processor's cache."""
 
-_SPLITTER = 134_217_729.0
-"""2^27 + 1: cuts a double into two halves of 26 bits (Veltkamp)."""
+_SPLITTER = 2.0**35 + 1
+"""Cuts a double into 18 leading bits and the rest (Veltkamp); 5^15 has 35 bits, so the product of the
+leading bits and a power of ten up to 10^15 is exact."""
 
+_SCALES = range(4, 16)
 _LARGEST_UNITS = 9e18
-_DOUBT = 1e-9
+_DOUBT = 1e-5
+"""Of E, which is 2^-54 of y or more, while y is known to 2^-72."""
 _EXPONENT_BITS = 0x7FF0_0000_0000_0000
 
 _SAMPLE = 4096
 _FEW = 256
-
-_TEXT_DECIMAL = pa.decimal256(76, 40)
-"""Holds every text that is left over: below 10^36, with 17 digits from 10^-16 on."""
 
 
 def to_decimal(
@@ -60,7 +65,7 @@ def to_decimal(
     Args:
         values: doubles; NULL stays NULL.
         precision: digits in all, at most 38.
-        scale: digits behind the point, at most 22.
+        scale: digits behind the point.
         on: what the values are, for messages: the column.
 
     Returns:
@@ -86,7 +91,7 @@ def _chunk(values: pa.Array, type_: pa.Decimal128Type, on: str) -> pa.Array:
         coded = values.dictionary_encode()
         if len(coded.dictionary) < len(values) // 4:
             return _chunk(coded.dictionary, type_, on).take(coded.indices)
-    if type_.scale > 22:
+    if type_.scale not in _SCALES:
         return _from_texts(values, type_, on)
     blocks = [
         _block(values.slice(offset, _BLOCK), type_, on) for offset in range(0, len(values), _BLOCK)
@@ -141,13 +146,22 @@ def _as_decimal(units: pa.Array, type_: pa.Decimal128Type, on: str) -> pa.Array:
 
 def _from_texts(values: pa.Array, type_: pa.Decimal128Type, on: str) -> pa.Array:
     """The definition itself: shortest text, rounded half up."""
-    coded = values.dictionary_encode()
-    exact = coded.dictionary.cast(pa.string()).cast(_TEXT_DECIMAL)
-    rounded = pc.round(exact, type_.scale, round_mode="half_towards_infinity")
-    try:
-        return rounded.cast(type_).take(coded.indices)
-    except pa.ArrowInvalid as error:
-        raise _too_large(type_, on) from error
+    # What is below a tenth of a unit becomes zero anyway; the rest has 17 digits at most.
+    tiny = pc.less(pc.abs(values), 10.0 ** -(type_.scale + 1))
+    coded = pc.if_else(tiny, 0.0, values).dictionary_encode()
+    texts = pc.abs(coded.dictionary).cast(pa.string())
+    exact = texts.cast(pa.decimal256(72, type_.scale + 18))
+    # Half a unit more, then cut. (Arrow's `round` of decimals cuts without rounding where it drops
+    # 18 digits: measured with 26.0.1.)
+    half_unit = pa.scalar(Decimal(5).scaleb(-type_.scale - 1))
+    rounded = pc.cast(
+        pc.add(exact, half_unit), options=pc.CastOptions(type_, allow_decimal_truncate=True)
+    )
+    # The cast that may cut does not look whether the result fits.
+    if pc.max(rounded).as_py() >= Decimal(1).scaleb(type_.precision - type_.scale):
+        raise _too_large(type_, on)
+    negative = pc.less(coded.dictionary, 0.0)
+    return pc.if_else(negative, pc.negate(rounded), rounded).take(coded.indices)
 
 
 def _units(values: pa.Array, scale: int) -> tuple[pa.Array, pa.Array]:
@@ -156,106 +170,106 @@ def _units(values: pa.Array, scale: int) -> tuple[pa.Array, pa.Array]:
     See the module's text for the reasoning.
     """
     a = pc.abs(values)
-    high, low = _exact_product(a, 10.0**scale)
-    large = pc.greater_equal(high, _LARGEST_UNITS)
-    if pc.any(large, min_count=0).as_py():
-        a = pc.if_else(large, 0.0, a)
-        high, low = pc.if_else(large, 0.0, high), pc.if_else(large, 0.0, low)
-    # y = whole + fraction, 0 <= fraction < 1
+    high, low = _product(a, 10.0**scale)
+    largest = pc.max(high).as_py() or 0.0
+    too_large = None
+    if largest >= _LARGEST_UNITS:
+        too_large = pc.greater_equal(high, _LARGEST_UNITS)
+        a, high, low = (pc.if_else(too_large, 0.0, part) for part in (a, high, low))
     floor = pc.floor(high)
-    rest = pc.add(pc.subtract(high, floor), low)
-    carry = pc.floor(rest)
-    fraction = pc.subtract(rest, carry)
-    whole = pc.add(floor.cast(pa.int64()), carry.cast(pa.int64()))
-    # E: half a unit in the last place of a, in units
-    exponent = pc.bit_wise_and(a.view(pa.int64()), _EXPONENT_BITS).view(pa.float64())
-    error = pc.multiply(exponent, 2.0**-53 * 10.0**scale)
-
-    # j <= 0
-    limit = pc.subtract(0.5, pc.min_element_wise(error, 0.05))
-    units = pc.add(whole, pc.greater_equal(fraction, limit).cast(pa.int64()))
-    doubtful = pc.less(pc.abs(pc.subtract(fraction, limit)), _doubt_of(error))
-    if (pc.max(high).as_py() or 0.0) >= 1e15:
-        coarse = pc.greater_equal(high, 1e15)
-        coarse_units, coarse_doubt = _coarse_units(high, whole, fraction, error)
-        units = pc.if_else(coarse, coarse_units, units)
-        doubtful = pc.if_else(coarse, coarse_doubt, doubtful)
+    rest = pc.add(
+        pc.subtract(high, floor), low
+    )  # y = floor + rest, which may pass 0 and 1 a little
+    whole = floor.cast(pa.int64())
+    last_place = pc.bit_wise_and(a.view(pa.int64()), _EXPONENT_BITS).view(pa.float64())
+    error = pc.multiply(last_place, 2.0**-53 * 10.0**scale)
+    half = pc.add(pc.min_element_wise(error, 0.05), 0.5)
+    if largest < 1e15:
+        units, doubt = _rounded(rest, half)
+    elif largest < 1e16:
+        units, doubt = _shortest_below_ten(rest, error, half)
+        short, is_short = _fifteen_digits(a, 10.0 ** (scale - 1))
+        units = pc.if_else(is_short, pc.subtract(pc.multiply(short, 10), whole), units)
+    else:
+        small = pc.less(high, 1e16)
+        grid = pc.if_else(
+            small,
+            10.0,
+            pc.if_else(pc.less(high, 1e17), 100.0, pc.if_else(pc.less(high, 1e18), 1e3, 1e4)),
+        )
+        units, doubt = _shortest(whole, rest, error, grid, pc.if_else(small, half, 0.5))
+        short, is_short = _fifteen_digits(a, pc.divide(10.0**scale, grid))
+        short = pc.multiply(short, grid.cast(pa.int64()))
+        units = pc.if_else(is_short, pc.subtract(short, whole), units)
+    units = pc.add(whole, units)
+    doubtful = pc.less(doubt, pc.multiply(error, _DOUBT))
     units = pc.if_else(pc.less(values, 0.0), pc.negate(units), units)
-    return units, pc.or_(doubtful, large)
+    return units, doubtful if too_large is None else pc.or_(doubtful, too_large)
 
 
-def _doubt_of(error: pa.Array) -> pa.Array:
-    # Small doubles lie densely, so the limit must be known more closely than they lie apart.
-    return pc.min_element_wise(pc.multiply(error, 1e-3), _DOUBT)
+def _product(a: pa.Array, factor: float) -> tuple[pa.Array, pa.Array]:
+    """`a * factor` as the sum of two doubles; wrong by 2^-72 of itself at most."""
+    cut = pc.multiply(a, _SPLITTER)
+    leading = pc.subtract(cut, pc.subtract(cut, a))
+    exact = pc.multiply(leading, factor)
+    rest = pc.multiply(pc.subtract(a, leading), factor)
+    high = pc.add(exact, rest)
+    return high, pc.subtract(rest, pc.subtract(high, exact))
 
 
-def _coarse_units(
-    high: pa.Array, whole: pa.Array, fraction: pa.Array, error: pa.Array
+def _rounded(rest: pa.Array, half: pa.Array | float) -> tuple[pa.Array, pa.Array]:
+    """`floor(rest + half)` as int64, and how far the sum lies from a whole number."""
+    moved = pc.add(rest, half)
+    return pc.floor(moved).cast(pa.int64()), _distance(moved, pc.round(moved))
+
+
+def _distance(left: pa.Array, right: pa.Array) -> pa.Array:
+    return pc.abs(pc.subtract(left, right))
+
+
+def _fifteen_digits(a: pa.Array, factor: pa.Array | float) -> tuple[pa.Array, pa.Array]:
+    """The closest decimal of 15 digits as an integer times 1/factor, and whether it reads back as `a`.
+
+    Exact: the integer is below 2^53, the factor a power of ten, so the quotient is rounded once, as
+    reading the decimal's text would.
+    """
+    digits = pc.round(pc.multiply(a, factor))
+    return digits.cast(pa.int64()), pc.equal(pc.divide(digits, factor), a)
+
+
+def _shortest_below_ten(
+    rest: pa.Array, error: pa.Array, half: pa.Array
 ) -> tuple[pa.Array, pa.Array]:
-    """The case `j >= 1`: decimals of 15 digits lie ten units or more apart."""
-    grid = pc.if_else(
-        pc.less(high, 1e16),
-        10.0,
-        pc.if_else(pc.less(high, 1e17), 100.0, pc.if_else(pc.less(high, 1e18), 1e3, 1e4)),
-    )
-    steps = grid.cast(pa.int64())
-    multiple = pc.multiply(pc.divide(whole, steps), steps)
-    digits = pc.subtract(whole, multiple).cast(pa.float64())  # of Y below the grid
-    base = multiple
-
-    low15, chosen15, distance15, _ = _closest(digits, fraction, grid)
-    del low15
-    grid16 = pc.divide(grid, 10.0)
-    low16, chosen16, distance16, _ = _closest(digits, fraction, grid16)
-    del low16
-    grid17 = pc.max_element_wise(pc.divide(grid16, 10.0), 1.0)
-    low17, chosen17, _, tie17 = _closest(digits, fraction, grid17)
-    # j = 1: decimals of 17 digits are tenths of a unit, rounded afterwards
-    tenths = pc.less(grid, 50.0)
-    rounded = pc.add(low17, pc.greater_equal(fraction, 0.45).cast(pa.float64()))
-    tie_of_tenths = pc.less(pc.abs(pc.subtract(fraction, 0.45)), _DOUBT)
-    chosen17 = pc.if_else(tenths, rounded, chosen17)
-    tie17 = pc.if_else(tenths, tie_of_tenths, tie17)
-
-    within15 = pc.less(distance15, error)
-    within16 = pc.less(distance16, error)
-    chosen = pc.if_else(within15, chosen15, pc.if_else(within16, chosen16, chosen17))
-    units = pc.add(base, chosen.cast(pa.int64()))
-    unsure15 = pc.less(pc.abs(pc.subtract(distance15, error)), _DOUBT)
-    unsure16 = pc.less(pc.abs(pc.subtract(distance16, error)), _DOUBT)
-    tie16 = pc.less(pc.abs(pc.subtract(distance16, pc.divide(grid16, 2.0))), _DOUBT)
-    later = pc.or_(unsure16, pc.if_else(within16, tie16, tie17))
-    return units, pc.or_(unsure15, pc.and_not(later, within15))
+    """`_shortest` where no value reaches `j = 2`: decimals of 16 digits are whole units."""
+    seventeen, doubt17 = _rounded(rest, half)
+    sixteen = pc.round(rest)
+    distance = _distance(rest, sixteen)
+    units = pc.if_else(pc.less(distance, error), sixteen.cast(pa.int64()), seventeen)
+    doubt = pc.min_element_wise(doubt17, _distance(distance, error), _distance(distance, 0.5))
+    return units, doubt
 
 
-def _closest(
-    digits: pa.Array, fraction: pa.Array, grid: pa.Array
-) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-    """The multiples of `grid` next to `digits + fraction`.
+def _shortest(
+    whole: pa.Array, rest: pa.Array, error: pa.Array, grid: pa.Array, half: pa.Array
+) -> tuple[pa.Array, pa.Array]:
+    """The closest decimal of 16 digits if within `error`, else that of 17, in units beyond `whole`.
 
     Returns:
-        The one below, the closest one, the distance to that, and whether both are equally close.
+        int64, and the distance to the nearest limit at which the answer would change.
     """
-    below = pc.multiply(pc.floor(pc.divide(digits, grid)), grid)
-    above_by = pc.add(pc.subtract(digits, below), fraction)
-    half = pc.divide(grid, 2.0)
-    up = pc.greater(above_by, half)
-    chosen = pc.if_else(up, pc.add(below, grid), below)
-    distance = pc.if_else(up, pc.subtract(grid, above_by), above_by)
-    tie = pc.less(pc.abs(pc.subtract(above_by, half)), _DOUBT)
-    return below, chosen, distance, tie
-
-
-def _exact_product(a: pa.Array, factor: float) -> tuple[pa.Array, pa.Array]:
-    """`a * factor` as the sum of two doubles, the second below half a last place of the first (Dekker)."""
-    split = _SPLITTER * factor
-    factor_high = split - (split - factor)
-    factor_low = factor - factor_high
-    product = pc.multiply(a, factor)
-    cut = pc.multiply(a, _SPLITTER)
-    a_high = pc.subtract(cut, pc.subtract(cut, a))
-    a_low = pc.subtract(a, a_high)
-    error = pc.subtract(pc.multiply(a_high, factor_high), product)
-    error = pc.add(error, pc.multiply(a_high, factor_low))
-    error = pc.add(error, pc.multiply(a_low, factor_high))
-    return product, pc.add(error, pc.multiply(a_low, factor_low))
+    # Distances need the digits below the coarsest grid only: exact in a double beside the rest.
+    digits = pc.subtract(whole, pc.multiply(pc.divide(whole, 10_000), 10_000)).cast(pa.float64())
+    below = pc.add(digits, rest)
+    grid17 = pc.max_element_wise(pc.multiply(grid, 0.01), 1.0)
+    moved = pc.add(pc.divide(below, grid17), half)
+    seventeen = pc.multiply(pc.floor(moved), grid17)
+    grid16 = pc.multiply(grid, 0.1)
+    sixteen = pc.multiply(pc.round(pc.divide(below, grid16)), grid16)
+    distance = _distance(below, sixteen)
+    chosen = pc.if_else(pc.less(distance, error), sixteen, seventeen)
+    doubt = pc.min_element_wise(
+        _distance(moved, pc.round(moved)),
+        _distance(distance, error),
+        _distance(distance, pc.multiply(grid16, 0.5)),
+    )
+    return pc.subtract(chosen, digits).cast(pa.int64()), doubt

@@ -47,8 +47,9 @@ class Candidate:
             InputUnreadable: where an input object cannot be read.
         """
         run = _Run(request)
-        for scope, stages in groupby(request.provider.stages, key=lambda stage: stage.scope):
-            yield from run.subwindows(list(stages)) if scope == "subwindow" else run.window(stages)
+        for scope, group in groupby(request.provider.stages, key=lambda stage: stage.scope):
+            stages = list(group)
+            yield from run.subwindows(stages) if scope == "subwindow" else run.window(stages)
 
     def engine(self) -> Mapping[str, Any]:
         """Version of what computes."""
@@ -83,7 +84,7 @@ class _Run:
             return 1
         return max(1, min(self.request.threads, len(self.request.plan.subwindows)))
 
-    def window(self, stages: Iterator[Stage]) -> Iterator[StageTable]:
+    def window(self, stages: Sequence[Stage]) -> Iterator[StageTable]:
         """Stages that are computed once."""
         for stage in stages:
             rows = _computed(stage, self.whole, self.request.provider)

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 __all__ = [
+    "Aggregates",
+    "Constants",
     "Matches",
     "append",
     "composite_keys",
@@ -31,7 +33,8 @@ __all__ = [
     "without_nulls",
 ]
 
-Aggregate = Literal["sum", "max"]
+Aggregates = Mapping[str, Literal["sum", "max"]]
+"""Column -> what becomes of it in a group."""
 
 _LARGEST_KEY = 2**62
 
@@ -98,6 +101,35 @@ def constant(value: str | None, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(codes, pa.array([value], pa.string()))
 
 
+class Constants:
+    """Columns that say the same in every row; they share their memory.
+
+    Args:
+        rows: how many.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._codes = pa.repeat(pa.scalar(0, pa.int32()), rows)
+        self._nothing: dict[pa.DataType, pa.Array] = {}
+
+    def text(self, value: str | None) -> pa.DictionaryArray:
+        """A text; NULL for None."""
+        if value is None:
+            return self.nothing(pa.string())
+        return pa.DictionaryArray.from_arrays(self._codes, pa.array([value], pa.string()))
+
+    def nothing(self, type_: pa.DataType) -> pa.Array:
+        """NULLs of a type; texts are dictionaries here too."""
+        if type_ not in self._nothing:
+            self._nothing[type_] = (
+                constant(None, self._rows)
+                if pa.types.is_string(type_)
+                else pa.nulls(self._rows, type_)
+            )
+        return self._nothing[type_]
+
+
 def recode(column: pa.DictionaryArray, onto: pa.Array) -> pa.Array:
     """Where each row's text stands in `onto` (distinct texts): int32; NULL for NULL or not there."""
     return pc.index_in(column.dictionary, value_set=onto).take(column.indices)
@@ -124,7 +156,7 @@ def without_nulls(table: pa.Table, *columns: str) -> pa.Table:
 # --- grouping ---------------------------------------------------------------------------------
 
 
-def group(table: pa.Table, keys: Sequence[str], aggregates: Mapping[str, Aggregate]) -> pa.Table:
+def group(table: pa.Table, keys: Sequence[str], aggregates: Aggregates) -> pa.Table:
     """`GROUP BY keys` with sums and maxima; NULL is one ordinary key (`ocp.md` notation).
 
     The maximum of a text is bytewise (= by code points); sums and maxima pass over NULL and give

@@ -6,7 +6,7 @@ lacks or that holds only NULLs is NULL whatever its physical type, times are mil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -179,37 +179,63 @@ def as_declared(values: pa.ChunkedArray, column: InputColumn, table: str) -> pa.
     """
     if values.null_count == len(values):
         return _nulls(len(values), column)
-    actual = values.type
-    if column.type in ("text", "uuid"):
-        plain = actual.value_type if pa.types.is_dictionary(actual) else actual
-        if pa.types.is_string(plain) or pa.types.is_large_string(plain):
-            if actual.equals(TEXT_CODES):
-                return values
-            if not pa.types.is_dictionary(actual):
-                values = values.cast(pa.string()).dictionary_encode()
-            return values.cast(TEXT_CODES)
-    elif column.type == "double":
-        # The ingestion writes counts as INT64 now and then; Trino reads them as doubles.
-        if pa.types.is_float64(actual):
-            return values
-        if pa.types.is_int64(actual):
-            return values.cast(pa.float64(), safe=False)
-    elif column.type == "time":
-        if pa.types.is_timestamp(actual):
-            return milliseconds(values)
-    elif column.type == "integer":
-        if pa.types.is_integer(actual):
-            return values.cast(pa.int64())
-    elif column.type == "boolean":
-        if pa.types.is_boolean(actual):
-            return values
-    elif pa.types.is_list(actual) and pa.types.is_string(actual.value_type):
+    converted = _CONVERSIONS[column.type](values)
+    if converted is None:
+        raise InputRefused(
+            f"column {column.name} is {values.type}, declared {column.type}",
+            on=f"table {table}",
+            hint="the file was not written by the ingestion; production refuses it too",
+        )
+    return converted
+
+
+def _text(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    type_ = values.type
+    if type_.equals(TEXT_CODES):
+        return values
+    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+    if not (pa.types.is_string(plain) or pa.types.is_large_string(plain)):
+        return None
+    if not pa.types.is_dictionary(type_):
+        values = values.cast(pa.string()).dictionary_encode()
+    return values.cast(TEXT_CODES)
+
+
+def _double(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    if pa.types.is_float64(values.type):
+        return values
+    # The ingestion writes counts as INT64 now and then; Trino reads them as doubles.
+    return values.cast(pa.float64(), safe=False) if pa.types.is_int64(values.type) else None
+
+
+def _time(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    return milliseconds(values) if pa.types.is_timestamp(values.type) else None
+
+
+def _integer(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    return values.cast(pa.int64()) if pa.types.is_integer(values.type) else None
+
+
+def _boolean(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    return values if pa.types.is_boolean(values.type) else None
+
+
+def _list_of_texts(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    if pa.types.is_list(values.type) and pa.types.is_string(values.type.value_type):
         return values.cast(_ARROW_TYPES["texts"])
-    raise InputRefused(
-        f"column {column.name} is {actual}, declared {column.type}",
-        on=f"table {table}",
-        hint="the file was not written by the ingestion; production refuses it too",
-    )
+    return None
+
+
+_CONVERSIONS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray | None]] = {
+    "text": _text,
+    "uuid": _text,
+    "double": _double,
+    "time": _time,
+    "integer": _integer,
+    "boolean": _boolean,
+    "texts": _list_of_texts,
+}
+"""Kind of column -> its values in the declared type, or None where they have another one."""
 
 
 def milliseconds(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -89,9 +89,10 @@ def bind(select: exp.Select, parameters: Mapping[str, Any], *, on: str = "") -> 
         raise ShadowaggError(
             f"no value for {missing}", on=on, hint=f"the provider gives {sorted(parameters)}"
         )
-    return select.transform(
-        lambda node: literal(parameters[node.this]) if isinstance(node, exp.Placeholder) else node
-    )
+    bound = select.copy()
+    for placeholder in list(bound.find_all(exp.Placeholder)):
+        placeholder.replace(literal(parameters[placeholder.this]))
+    return bound
 
 
 def literal(value: Any) -> exp.Expression:
@@ -99,30 +100,39 @@ def literal(value: Any) -> exp.Expression:
 
     NULL has no type of its own; a statement casts each parameter that may be NULL.
     """
-    # A boolean is a whole number to Python, a datetime a date: the order of the questions counts.
-    if value is None:
-        return exp.Null()
-    if isinstance(value, bool):
-        return exp.Boolean(this=value)
     if isinstance(value, str):
         return exp.Literal.string(value)
-    if isinstance(value, int):
-        wide = not -_WIDEST_INTEGER <= value < _WIDEST_INTEGER
-        return exp.cast(exp.Literal.string(str(value)), "bigint" if wide else "int")
-    if isinstance(value, float):
-        return exp.cast(exp.Literal.string(repr(value)), "double")
-    if isinstance(value, Decimal):
-        scale = max(0, -int(value.as_tuple().exponent))
-        return exp.cast(exp.Literal.string(f"{value:f}"), f"decimal(38, {scale})")
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return exp.cast(exp.Literal.string(value.isoformat()), "date")
     if isinstance(value, Sequence):
         return exp.Array(expressions=[literal(item) for item in value])
+    for type_, made in _LITERALS.items():
+        # Exactly: a boolean is a whole number to Python, a moment is a date.
+        if type(value) is type_:
+            return made(value)
     raise ShadowaggError(
         f"a {type(value).__name__} is no value of a parameter",
         on="control",
         hint="give text, numbers, dates, lists of them, or None",
     )
+
+
+def _whole_number(value: int) -> exp.Expression:
+    narrow = -_WIDEST_INTEGER <= value < _WIDEST_INTEGER
+    return exp.cast(exp.Literal.string(str(value)), "int" if narrow else "bigint")
+
+
+def _decimal(value: Decimal) -> exp.Expression:
+    text = f"{value:f}"
+    return exp.cast(exp.Literal.string(text), f"decimal(38, {len(text.partition('.')[2])})")
+
+
+_LITERALS: dict[type, Callable[[Any], exp.Expression]] = {
+    type(None): lambda _: exp.Null(),
+    bool: lambda value: exp.Boolean(this=value),
+    int: _whole_number,
+    float: lambda value: exp.cast(exp.Literal.string(repr(value)), "double"),
+    Decimal: _decimal,
+    dt.date: lambda value: exp.cast(exp.Literal.string(value.isoformat()), "date"),
+}
 
 
 def to_duckdb(select: exp.Expression) -> str:
@@ -146,14 +156,14 @@ def _in_duckdb(node: exp.Expression) -> exp.Expression:
 def _read_map(node: exp.Expression) -> exp.Expression | None:
     """`cast(json_parse(text) as map(varchar, varchar))`: strict, and by Trino's texts of values."""
     if isinstance(node, exp.Cast) and node.to == _TEXT_MAP and isinstance(node.this, exp.ParseJSON):
-        return exp.func("json_text_map", _rewritten(node.this.this))
+        return _call("json_text_map", _rewritten(node.this.this))
     return None
 
 
 def _write_map(node: exp.Expression) -> exp.Expression | None:
     """`json_format(cast(map as json))`: keys in UTF-16 order, surrogates escaped."""
     if isinstance(node, exp.JSONFormat) and isinstance(node.this, exp.Cast):
-        return exp.func("map_json_text", _rewritten(node.this.this))
+        return _call("map_json_text", _rewritten(node.this.this))
     return None
 
 
@@ -173,11 +183,11 @@ def _filter_map(node: exp.Expression) -> exp.Expression | None:
             return exp.column(fields[part.name], table="entry")
         return part
 
-    return exp.func(
+    return _call(
         "map_from_entries",
-        exp.func(
+        _call(
             "list_filter",
-            exp.func("map_entries", _rewritten(entries)),
+            _call("map_entries", _rewritten(entries)),
             exp.Lambda(
                 this=_rewritten(condition.this.transform(field)),
                 expressions=[exp.to_identifier("entry")],
@@ -189,24 +199,27 @@ def _filter_map(node: exp.Expression) -> exp.Expression | None:
 def _concatenate_maps(node: exp.Expression) -> exp.Expression | None:
     """`map_concat(…)`: NULL if any argument is."""
     if _calls(node, "map_concat"):
-        return exp.func("merge_maps", *map(_rewritten, node.expressions))
+        maps = exp.Array(expressions=[_rewritten(argument) for argument in node.expressions])
+        return _call("merge_maps", maps)
     return None
 
 
 def _sorted_map(node: exp.Expression) -> exp.Expression | None:
     """`map_from_entries(…)`: sorted, so that equal maps are equal in DuckDB."""
     if isinstance(node, exp.MapFromEntries):
-        return exp.func(
-            "sort_map", exp.Anonymous(this="map_from_entries", expressions=[_rewritten(node.this)])
-        )
+        return _call("sort_map", _call("map_from_entries", _rewritten(node.this)))
     return None
 
 
 def _count_bytes(node: exp.Expression) -> exp.Expression | None:
     """`length(to_utf8(text))`: DuckDB's length takes no bytes."""
     if isinstance(node, exp.Length) and isinstance(node.this, exp.Encode):
-        return exp.func("strlen", _rewritten(node.this.this))
+        return _call("strlen", _rewritten(node.this.this))
     return None
+
+
+def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def _calls(node: exp.Expression, name: str) -> bool:

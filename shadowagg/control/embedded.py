@@ -10,14 +10,14 @@ import contextlib
 import importlib.metadata
 import importlib.resources
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from sqlglot import exp  # imported with the control that needs it, never with the package
 
-from shadowagg.control.dialect import bind, parse_select, quoted, tables_read, to_duckdb
+from shadowagg.control.dialect import bind, literal, parse_select, quoted, tables_read, to_duckdb
 from shadowagg.control.refusal import reason
 from shadowagg.control.tables import InputTables
 from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid
@@ -76,6 +76,7 @@ class _Run:
             self.connection, request.provider.inputs, request.inputs, request.plan.window
         )
         existing = inputs.register()
+        self._lock(inputs.folders())
         waiting = list(selects)
         for stage in request.provider.stages:
             started = time.perf_counter()
@@ -87,6 +88,14 @@ class _Run:
             self._drop_unread(selects, waiting)
             yield StageTable(stage.name, table, time.perf_counter() - started)
 
+    def _lock(self, folders: Iterable[str]) -> None:
+        """From here on, no file but in these folders, no network, no other setting."""
+        self.connection.execute(
+            f"SET allowed_directories = {literal(sorted(folders)).sql(dialect='duckdb')}"
+        )
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
     def _create(self, stage: Stage) -> None:
         columns = ", ".join(
             f"{quoted(column.name)} {_duckdb_type(column.type)}" for column in stage.spec.columns
@@ -96,12 +105,14 @@ class _Run:
     def _fill(self, stage: Stage, select: exp.Select, inputs: InputTables) -> None:
         plan = self.request.plan
         whole = SubWindow(plan.start, plan.window.end)
-        for days in plan.subwindows if stage.scope == "subwindow" else (whole,):
+        subwindows = plan.subwindows if stage.scope == "subwindow" else (whole,)
+        for days in subwindows:
             parameters = self.request.provider.control_parameters(plan, days.start, days.end)
             bound = bind(select, parameters, on=f"control of {stage.spec.name}")
             with self._refusing(stage, days, bound, inputs):
                 statement = to_duckdb(bound)
-                self._check_columns(stage.spec, statement)
+                if days is subwindows[0]:
+                    self._check_columns(stage.spec, statement)
                 self.connection.execute(f"INSERT INTO {quoted(stage.name)} {statement}")
 
     def _check_columns(self, spec: RowSetSpec, statement: str) -> None:
@@ -159,9 +170,9 @@ class _Run:
             else quoted(column.name)
             for column in spec.columns
         )
-        table = self.connection.sql(f"SELECT {columns} FROM {quoted(name)}").to_arrow_table()
-        nullable = pa.schema([column.with_nullable(True) for column in spec.schema])
-        return table.cast(nullable)
+        statement = f"SELECT {columns} FROM {quoted(name)}"  # noqa: S608 - names quoted
+        table: pa.Table = self.connection.sql(statement).to_arrow_table()
+        return table.cast(pa.schema([column.with_nullable(True) for column in spec.schema]))
 
     def _drop_unread(self, selects: Mapping[str, exp.Select], waiting: list[str]) -> None:
         wanted = {table for name in waiting for table in tables_read(selects[name])}
@@ -191,7 +202,7 @@ def _duckdb_type(type_: ColumnType) -> str:
 
 
 def _connect(request: PathRequest) -> duckdb.DuckDBPyConnection:
-    """A database in memory that reaches nothing but the inputs: no extension, no network."""
+    """A database in memory, without extensions other than those built in."""
     import duckdb  # heavy; only this control needs it
 
     options = request.options or {}

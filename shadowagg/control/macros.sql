@@ -3,60 +3,64 @@
 --
 -- Maps made here have their entries sorted by key. Trino's maps compare and group without regard to
 -- order, DuckDB's do not: sorted once, equal maps are equal in both.
+--
+-- A macro's argument is copied wherever it stands, and the copies multiply where macros are nested.
+-- Where an argument is needed more than once, a lambda over a list of one binds it to a name.
 
 -- --- maps --------------------------------------------------------------------------------------
 
 -- A map with its entries in the order of their keys; NULL stays NULL.
-create macro sort_map(m) as
-    case when m is not null then map_from_entries(list_sort(map_entries(m))) end;
+create macro sort_map(m) as map_from_entries(list_sort(map_entries(m)));
 
--- Trino's map_concat: NULL if any argument is; the last map that has a key wins, NULL values too.
-create macro merge_maps
-    (a, b) as
-        case
-            when a is not null and b is not null then sort_map(map_concat(a, b))
-        end,
-    (a, b, c) as
-        case
-            when a is not null and b is not null and c is not null
-            then sort_map(map_concat(a, b, c))
-        end,
-    (a, b, c, d) as
-        case
-            when a is not null and b is not null and c is not null and d is not null
-            then sort_map(map_concat(a, b, c, d))
-        end;
+-- Trino's map_concat(…), its arguments in a list: NULL if any is; the last map that has a key wins,
+-- NULL values too.
+create macro merge_maps(maps) as
+    sort_map(
+        list_transform(
+            [maps],
+            lambda parts:
+                case
+                    when list_count(parts) = len(parts)
+                    then list_reduce(parts, lambda merged, part: map_concat(merged, part))
+                end
+        )[1]
+    );
 
 -- --- doubles as text ---------------------------------------------------------------------------
 
 -- The parts of `shortest`, the shortest text of a finite double above zero: `12.5`, `1.5e-07`.
-create macro shortest_mantissa(shortest) as split_part(shortest, 'e', 1);
 create macro shortest_exponent(shortest) as
     cast(coalesce(nullif(split_part(shortest, 'e', 2), ''), '0') as integer);
-create macro shortest_digits(shortest) as replace(shortest_mantissa(shortest), '.', '');
-create macro significant_digits(shortest) as trim(shortest_digits(shortest), '0');
-create macro scientific_exponent(shortest) as
-    shortest_exponent(shortest)
-    + strlen(split_part(shortest_mantissa(shortest), '.', 1)) - 1
-    - (strlen(shortest_digits(shortest)) - strlen(ltrim(shortest_digits(shortest), '0')));
+create macro shortest_digits(shortest) as replace(split_part(shortest, 'e', 1), '.', '');
 
--- The same in Java's form, always with an exponent: `1.25E1`, `1.5E-7`.
-create macro scientific_text(shortest) as
-    substr(significant_digits(shortest), 1, 1)
+-- The same in Java's form, always with an exponent: `1.25E1`, `1.5E-7`. `digits` are all its digits,
+-- `exponent` that of the first of them.
+create macro scientific_text(digits, exponent) as
+    substr(trim(digits, '0'), 1, 1)
     || '.'
-    || coalesce(nullif(substr(significant_digits(shortest), 2), ''), '0')
+    || coalesce(nullif(substr(trim(digits, '0'), 2), ''), '0')
     || 'E'
-    || scientific_exponent(shortest);
+    || (exponent - (strlen(digits) - strlen(ltrim(digits, '0'))));
 
 -- Trino's cast(double as varchar).
 create macro double_text(x) as
-    case
-        when isnan(x) then 'NaN'
-        when isinf(x) then case when x > 0 then 'Infinity' else '-Infinity' end
-        when x = 0 then case when signbit(x) then '-0E0' else '0E0' end
-        when x < 0 then '-' || scientific_text(cast(-x as varchar))
-        else scientific_text(cast(x as varchar))
-    end;
+    list_transform(
+        [x],
+        lambda d: case
+            when isnan(d) then 'NaN'
+            when isinf(d) then case when d > 0 then 'Infinity' else '-Infinity' end
+            when d = 0 then case when signbit(d) then '-0E0' else '0E0' end
+            else case when d < 0 then '-' else '' end
+                || list_transform(
+                    [cast(abs(d) as varchar)],
+                    lambda shortest: scientific_text(
+                        shortest_digits(shortest),
+                        shortest_exponent(shortest)
+                            + strlen(split_part(split_part(shortest, 'e', 1), '.', 1)) - 1
+                    )
+                )[1]
+        end
+    )[1];
 
 -- --- JSON text to map --------------------------------------------------------------------------
 
@@ -104,14 +108,16 @@ create macro json_members_map(t) as
 -- Trino's cast(json_parse(column) as map(varchar, varchar)): NULL for NULL and for the text null; an
 -- error for whatever is no object of plain values, and for a key that occurs twice.
 create macro json_text_map(t) as
-    case
-        when t is null then null
-        when regexp_full_match(t, json_blank() || 'null' || json_blank()) then null
-        when not regexp_full_match(t, json_flat_object())
-            then error('a text is not a JSON object of plain values')
-        when regexp_matches(t, ':[ \t\n\r]*[-0-9]') then sort_map(json_members_map(t))
-        else sort_map(cast(cast(t as json) as map(varchar, varchar)))
-    end;
+    sort_map(
+        case
+            when t is null then null
+            when regexp_full_match(t, json_blank() || 'null' || json_blank()) then null
+            when not regexp_full_match(t, json_flat_object())
+                then error('a text is not a JSON object of plain values')
+            when regexp_matches(t, ':[ \t\n\r]*[-0-9]') then json_members_map(t)
+            else cast(cast(t as json) as map(varchar, varchar))
+        end
+    );
 
 -- --- map to JSON text --------------------------------------------------------------------------
 
@@ -138,24 +144,19 @@ create macro json_quoted(s) as
         else cast(to_json(s) as varchar)
     end;
 
--- Trino's json_format(cast(m as json)) of a map(varchar, varchar).
+-- Trino's json_format(cast(m as json)) of a map(varchar, varchar); NULL stays NULL.
 create macro map_json_text(m) as
-    case
-        when m is not null
-        then '{'
-            || array_to_string(
+    '{'
+    || array_to_string(
+        list_transform(
+            list_sort(
                 list_transform(
-                    list_sort(
-                        list_transform(
-                            map_entries(m),
-                            lambda e: {
-                                'place': utf16_order(e.key), 'key': e.key, 'value': e.value
-                            }
-                        )
-                    ),
-                    lambda e: json_quoted(e.key) || ':' || coalesce(json_quoted(e.value), 'null')
-                ),
-                ','
-            )
-            || '}'
-    end;
+                    map_entries(m),
+                    lambda e: {'place': utf16_order(e.key), 'key': e.key, 'value': e.value}
+                )
+            ),
+            lambda e: json_quoted(e.key) || ':' || coalesce(json_quoted(e.value), 'null')
+        ),
+        ','
+    )
+    || '}';

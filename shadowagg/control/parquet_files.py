@@ -8,9 +8,9 @@ decided in `tables.py`.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
@@ -134,14 +134,15 @@ class FilesOnDisk:
                 except duckdb.Error as error:
                     raise _unreadable(file, error) from None
             raise
-        return [found[os.path.abspath(file.path)] for file in files]
+        return [found[str(Path(file.path).absolute())] for file in files]
 
     def _footers(self, files: Sequence[InputFile]) -> dict[str, dict[str, FileColumn]]:
-        rows = self.connection.execute(
-            "select file_name, coalesce(num_children, 0), name, duckdb_type,"
+        statement = (
+            "select file_name, coalesce(num_children, 0), name, duckdb_type,"  # noqa: S608 - literals
             " coalesce(logical_type, '') || coalesce(converted_type, '')"
             f" from parquet_schema({_paths(files)}) order by file_name, column_id"
-        ).fetchall()
+        )
+        rows = self.connection.execute(statement).fetchall()
         return {
             path: {
                 str(name).lower(): FileColumn(str(name), _duckdb_kind(type_, annotations), type_)
@@ -164,16 +165,16 @@ class FilesOnDisk:
             (present,) = self.columns([file])
             names = [quoted(present[name].name) for name in sorted(columns & present.keys())]
             if names:
+                wanted = f"hash({', '.join(names)})"
+                statement = f"select bit_xor({wanted}) from {self.relation([file])}"  # noqa: S608 - quoted
                 try:
-                    self.connection.execute(
-                        f"select bit_xor(hash({', '.join(names)})) from {self.relation([file])}"
-                    ).fetchall()
+                    self.connection.execute(statement).fetchall()
                 except duckdb.Error as error:
                     raise _unreadable(file, error) from None
 
 
 def _paths(files: Sequence[InputFile]) -> str:
-    return str(literal([os.path.abspath(file.path) for file in files]).sql(dialect="duckdb"))
+    return str(literal([str(Path(file.path).absolute()) for file in files]).sql(dialect="duckdb"))
 
 
 def _top_level(elements: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyarrow import fs
 
 from shadowagg.control.dialect import literal, quoted
@@ -128,6 +130,14 @@ class InputTables:
         for name, (reader, files) in self._read.items():
             reader.check(files, wanted[name])
 
+    def folders(self) -> frozenset[str]:
+        """The real folders of all files that the views read; of use for files on disk only."""
+        return frozenset(
+            str(Path(file.path).resolve().parent)
+            for _, files in self._read.values()
+            for file in files
+        )
+
     # --- which files, and what they have ---------------------------------------------------------
 
     def _place(self, table: InputTable) -> str:
@@ -228,7 +238,7 @@ class InputTables:
             f"{literal(value).sql(dialect='duckdb')} AS {quoted(name)}"
             for name, value in part.partition.items()
         ]
-        return f"SELECT {', '.join(values)} FROM {relation}"
+        return f"SELECT {', '.join(values)} FROM {relation}"  # noqa: S608 - names quoted, literals
 
     def _value(self, table: InputTable, column: InputColumn, part: _Part, relation: str) -> str:
         present = part.columns.get(column.name)
@@ -237,16 +247,24 @@ class InputTables:
         form = _READ_AS.get((column.type, present.kind))
         if form is not None:
             return form.format(quoted(present.name))
-        filled = self.connection.execute(
-            f"SELECT count({quoted(present.name)}) FROM {relation}"
-        ).fetchone()
-        if filled == (0,):
+        if not self._has_values(table, present, relation):
             return f"CAST(NULL AS {_TYPES[column.type]})"
         raise InputRefused(
             f"column {column.name} is {present.type}, declared {column.type}",
             on=f"{self.window}, table {table.name}, {part.files[0].path}",
             hint="the ingestion writes the types of inputs.md 1.2",
         )
+
+    def _has_values(self, table: InputTable, column: FileColumn, relation: str) -> bool:
+        import duckdb  # heavy; only this control needs it
+
+        statement = f"SELECT count({quoted(column.name)}) FROM {relation}"  # noqa: S608 - quoted
+        try:
+            return self.connection.execute(statement).fetchone() != (0,)
+        except (duckdb.Error, pa.ArrowException, OSError):
+            reader, files = self._read[table.name]
+            reader.check(files, frozenset({column.name.lower()}))
+            raise
 
 
 def _readable(reader: ParquetFiles, files: Sequence[InputFile]) -> list[Mapping[str, FileColumn]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shadowagg.testing.contract import contract_faults
 from shadowagg.testing.folder import Partition, write_scenario
 
-__all__ = ["Partition", "write_scenario"]
+__all__ = ["Partition", "contract_faults", "write_scenario"]

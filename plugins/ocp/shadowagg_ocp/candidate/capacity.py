@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import append, group, lookup, recode, single_chunk
+from shadowagg.candidate.kernels import Aggregates, append, group, lookup, recode, single_chunk
 from shadowagg_ocp import inputs as tables
 
 __all__ = ["Capacity", "capacity"]
@@ -56,7 +56,7 @@ def capacity(context: Context) -> Capacity:
 
 
 def _capacity(context: Context) -> Capacity:
-    largest = {_CPU: "max", _MEMORY: "max"}
+    largest: Aggregates = {_CPU: "max", _MEMORY: "max"}
     hours = [
         # 3.3-1: an hour that is reported several times counts its largest value.
         group(batch, ("interval_start", "node"), largest)

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
 from shadowagg.candidate.decimals import to_decimal
-from shadowagg.candidate.kernels import append, single_chunk
+from shadowagg.candidate.kernels import Constants, append, single_chunk
 from shadowagg.errors import InputRefused
 from shadowagg.rowset import Column, Role
 from shadowagg_ocp.candidate.row_layout import ZERO_COST
@@ -33,8 +33,12 @@ def daily_summary(context: Context) -> pa.Table:
 
 def _stored(context: Context, rows: pa.Table) -> pa.Table:
     column = {name: single_chunk(rows.column(name)) for name in rows.column_names}
+    say = Constants(rows.num_rows)
     for name in MEASURES:
         type_ = DAILY_SUMMARY.column(name).type.arrow
+        if column[name].null_count == rows.num_rows:
+            column[name] = say.nothing(type_)
+            continue
         decimals = to_decimal(column[name], type_.precision, type_.scale, on=f"column {name}")
         column[name] = single_chunk(decimals)
     column["infrastructure_usage_cost"] = _replaced(

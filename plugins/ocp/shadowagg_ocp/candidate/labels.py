@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import group, without_nulls
+from shadowagg.candidate.kernels import group, match_all, recode, single_chunk, without_nulls
 from shadowagg.candidate.label_sets import EMPTY, LabelSets
 from shadowagg.provider import InputTable
 from shadowagg_ocp import inputs as tables
 
-__all__ = ["label_sets", "namespace_label_sets", "node_label_sets"]
+__all__ = ["label_sets", "with_namespace_labels", "with_node_labels"]
 
 _ALWAYS_KEPT = "vm_kubevirt_io_name"
 
@@ -34,22 +34,36 @@ def _kept_keys(context: Context) -> list[str] | None:
     return [_ALWAYS_KEPT, *names] if names else None
 
 
-def node_label_sets(context: Context) -> pa.Table:
-    """NL' of `ocp.md` 3.2: distinct `day`, `node`, `labels` (number of a set, never NULL)."""
-    return context.memo(
+def with_node_labels(context: Context, rows: pa.Table) -> pa.Table:
+    """Rows joined to NL' on `day` and `node`, as column `node_labels`; several sets repeat a row."""
+    sets = context.memo(
         "ocp node labels", lambda: _sets_of(context, tables.NODE_LABELS, "node", "node_labels")
     )
+    return _joined(rows, "node", sets)
 
 
-def namespace_label_sets(context: Context) -> pa.Table:
-    """NSL' of `ocp.md` 3.2: distinct `day`, `namespace`, `labels` (number of a set, never NULL)."""
-    return context.memo(
+def with_namespace_labels(context: Context, rows: pa.Table) -> pa.Table:
+    """Rows joined to NSL' on `day` and `namespace`, as column `namespace_labels`."""
+    sets = context.memo(
         "ocp namespace labels",
         lambda: _sets_of(context, tables.NAMESPACE_LABELS, "namespace", "namespace_labels"),
     )
+    return _joined(rows, "namespace", sets)
+
+
+def _joined(rows: pa.Table, name: str, sets: pa.Table) -> pa.Table:
+    ours, theirs = single_chunk(rows.column(name)), single_chunk(sets.column(name))
+    matches = match_all(
+        [single_chunk(rows.column("day")), recode(ours, theirs.dictionary)],
+        [single_chunk(sets.column("day")), theirs.indices],
+    )
+    # coalesce(labels, {}): no row, and the row of a NULL map, are the empty set.
+    labels = pc.fill_null(single_chunk(sets.column("labels")).take(matches.right), EMPTY)
+    return matches.spread_table(rows).append_column(f"{name}_labels", labels)
 
 
 def _sets_of(context: Context, table: InputTable, name: str, texts: str) -> pa.Table:
+    """NL' or NSL' of 3.2: distinct `day`, name and `labels` (number of a set, NULL for the NULL map)."""
     rows = context.source.lake(
         table, ("interval_start", name, texts), context.start, context.day_after
     )
@@ -64,7 +78,5 @@ def _sets_of(context: Context, table: InputTable, name: str, texts: str) -> pa.T
         ("day", name, "labels"),
         {},
     )
-    # A NULL map is a row of its own, so it multiplies; only then it counts as {} (ocp.md 3.5).
-    filled = pc.fill_null(distinct.column("labels"), EMPTY)
-    distinct = distinct.set_column(2, "labels", filled)
+    # A NULL map is a row of its own, so it multiplies as any other (ocp.md 7-26).
     return without_nulls(distinct, name)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import append, constant, group, lookup, recode, single_chunk
+from shadowagg.candidate.kernels import (
+    Aggregates,
+    append,
+    constant,
+    group,
+    lookup,
+    recode,
+    single_chunk,
+)
 from shadowagg_ocp import inputs as tables
-from shadowagg_ocp.candidate.labels import label_sets
+from shadowagg_ocp.candidate.cost_categories import categories
+from shadowagg_ocp.candidate.labels import label_sets, with_namespace_labels, with_node_labels
 from shadowagg_ocp.candidate.volume_rows import volume_rows
 
 __all__ = ["LARGEST", "SUMS", "PodRows", "pod_rows"]
@@ -38,12 +45,15 @@ _EFFECTIVE = {
     ),
 }
 
-SUMS: Mapping[str, Literal["sum"]] = dict.fromkeys(_USAGE, "sum")
-LARGEST: Mapping[str, Literal["max"]] = dict.fromkeys(
+SUMS: Aggregates = dict.fromkeys(_USAGE, "sum")
+LARGEST: Aggregates = dict.fromkeys(
     ("resource_id", "node_capacity_cpu_cores", "node_capacity_memory_bytes"), "max"
 )
 
-_KEYS = ("day", "namespace", "node", "labels")
+_KEYS = ("day", "namespace", "node", "pod_labels")
+_LAYERS = ("node_labels", "namespace_labels", "labels")
+"""Lowest precedence first (`ocp.md` 3.5)."""
+
 _PLACE = ("day", "namespace", "pod", "node", "resource_id")
 
 
@@ -52,8 +62,8 @@ class PodRows:
     """What both kinds of rows need of P.
 
     Args:
-        usage: per `day`, `namespace`, `node` (named ones only) and `labels` (number of the pod's label
-            set, NULL for the NULL map): `SUMS` and `LARGEST`.
+        usage: per `day`, `namespace`, `node` (named ones only) and `pod_labels` (merged): `SUMS` and
+            `LARGEST`.
         placements: distinct `day`, `namespace`, `pod`, `node`, `resource_id` of pods that volumes name.
     """
 
@@ -79,7 +89,7 @@ def _read(context: Context) -> PodRows:
         usage.append(_usage(context, rows))
         if with_volumes:
             placements.append(_placements(context, rows))
-    aggregates = {**SUMS, **LARGEST}
+    aggregates: Aggregates = {**SUMS, **LARGEST}
     return PodRows(
         group(append(usage), _KEYS, aggregates) if len(usage) > 1 else (usage or [_no_usage()])[0],
         group(append(placements), _PLACE, {}) if placements else _no_placements(),
@@ -104,7 +114,26 @@ def _usage(context: Context, rows: pa.Table) -> pa.Table:
             at = rows.column_names.index(effective)
             rows = rows.set_column(at, effective, pc.coalesce(column, either))
     labels = label_sets(context).codes(single_chunk(rows.column("pod_labels")))
-    return group(rows.append_column("labels", labels), _KEYS, {**SUMS, **LARGEST})
+    rows = rows.drop_columns("pod_labels").append_column("labels", labels)
+    rows = with_namespace_labels(context, with_node_labels(context, rows))
+    rows = _times_categories(context, rows)
+    merged = label_sets(context).merge([single_chunk(rows.column(name)) for name in _LAYERS])
+    return group(rows.append_column("pod_labels", merged), _KEYS, {**SUMS, **LARGEST})
+
+
+def _times_categories(context: Context, rows: pa.Table) -> pa.Table:
+    """`LEFT JOIN` of the category patterns: k matches repeat a row k times (`ocp.md` 8.1-2).
+
+    They change no key, so the sums are multiplied instead.
+    """
+    times, _ = categories(context).of(single_chunk(rows.column("namespace")))
+    if (pc.max(times).as_py() or 1) == 1:
+        return rows
+    factor = times.cast(pa.float64())
+    for name in SUMS:
+        at = rows.column_names.index(name)
+        rows = rows.set_column(at, name, pc.multiply(rows.column(name), factor))
+    return rows
 
 
 def _placements(context: Context, rows: pa.Table) -> pa.Table:
@@ -133,7 +162,7 @@ def _no_usage() -> pa.Table:
             "day": pa.array([], pa.date32()),
             "namespace": constant(None, 0),
             "node": constant(None, 0),
-            "labels": pa.array([], pa.int32()),
+            "pod_labels": constant(None, 0),
             **dict.fromkeys(SUMS, doubles),
             **dict.fromkeys(LARGEST, doubles),
             "resource_id": constant(None, 0),

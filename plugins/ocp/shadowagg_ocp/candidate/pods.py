@@ -6,12 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import group, match_all, recode, single_chunk
-from shadowagg.candidate.label_sets import EMPTY
+from shadowagg.candidate.kernels import single_chunk
 from shadowagg_ocp.candidate.capacity import capacity
 from shadowagg_ocp.candidate.cost_categories import categories
-from shadowagg_ocp.candidate.labels import label_sets, namespace_label_sets, node_label_sets
-from shadowagg_ocp.candidate.pod_rows import LARGEST, SUMS, pod_rows
+from shadowagg_ocp.candidate.pod_rows import pod_rows
 from shadowagg_ocp.candidate.row_layout import BYTES_TO_GIBIBYTES, staging_layout
 
 __all__ = ["pods"]
@@ -33,50 +31,9 @@ _GIGABYTE_HOURS = {
 
 
 def pods(context: Context) -> pa.Table:
-    """Pod rows in the staging layout.
-
-    The pod rows are summed per label set first; joining label sets and categories to the sums and
-    multiplying them is the same as joining to every row, and much less work.
-    """
-    usage = pod_rows(context).usage
-    usage = _with_labels(context, usage, "node", node_label_sets(context))
-    usage = _with_labels(context, usage, "namespace", namespace_label_sets(context))
-    usage = _times_categories(context, usage)
-    merged = label_sets(context).merge(
-        [single_chunk(usage.column(name)) for name in ("node_labels", "namespace_labels", "labels")]
-    )
-    rows = group(
-        usage.append_column("pod_labels", merged),
-        ("day", "namespace", "node", "pod_labels"),
-        {**SUMS, **LARGEST},
-    )
+    """Pod rows in the staging layout."""
+    rows = pod_rows(context).usage
     return staging_layout(context, _measures(context, rows), data_source="Pod", zero_cost=True)
-
-
-def _with_labels(context: Context, usage: pa.Table, name: str, sets: pa.Table) -> pa.Table:
-    """`LEFT JOIN` of the label sets of a node or namespace on its day; several repeat the row."""
-    del context
-    ours: pa.DictionaryArray = single_chunk(usage.column(name))
-    theirs: pa.DictionaryArray = single_chunk(sets.column(name))
-    matches = match_all(
-        [single_chunk(usage.column("day")), recode(ours, theirs.dictionary)],
-        [single_chunk(sets.column("day")), theirs.indices],
-    )
-    # coalesce(labels, {}): no row, and the row of a NULL map, are the empty set.
-    labels = pc.fill_null(single_chunk(sets.column("labels")).take(matches.right), EMPTY)
-    return matches.spread_table(usage).append_column(f"{name}_labels", labels)
-
-
-def _times_categories(context: Context, usage: pa.Table) -> pa.Table:
-    """`LEFT JOIN` of the category patterns: k matches repeat a row k times (`ocp.md` 8.1-2)."""
-    times, _ = categories(context).of(single_chunk(usage.column("namespace")))
-    if (pc.max(times).as_py() or 1) == 1:
-        return usage
-    factor = times.cast(pa.float64())
-    for name in SUMS:
-        at = usage.column_names.index(name)
-        usage = usage.set_column(at, name, pc.multiply(usage.column(name), factor))
-    return usage
 
 
 def _measures(context: Context, rows: pa.Table) -> dict[str, pa.Array]:

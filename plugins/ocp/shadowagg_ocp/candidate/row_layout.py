@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import constant
-from shadowagg.rowset import Role, RowSetSpec
+from shadowagg.candidate.kernels import Constants
+from shadowagg.rowset import Role
 from shadowagg_ocp.rowsets import STAGING
 
 __all__ = ["BYTES_TO_GIBIBYTES", "ZERO_COST", "by_day", "staging_layout"]
@@ -36,18 +36,19 @@ def staging_layout(
     rows = len(days)
     window = context.window
     cluster = window.cluster
+    say = Constants(rows)
     given: dict[str, pa.Array] = {
-        "report_period_id": _integer(cluster.report_period_id, rows),
-        "cluster_id": constant(cluster.cluster_id, rows),
-        "cluster_alias": constant(cluster.cluster_alias, rows),
-        "data_source": constant(data_source, rows),
+        "report_period_id": pa.repeat(pa.scalar(cluster.report_period_id, pa.int32()), rows),
+        "cluster_id": say.text(cluster.cluster_id),
+        "cluster_alias": say.text(cluster.cluster_alias),
+        "data_source": say.text(data_source),
         "usage_end": days,
-        "source_uuid": constant(window.source_uuid, rows),
-        "infrastructure_usage_cost": constant(ZERO_COST if zero_cost else None, rows),
-        "source": constant(window.source_uuid, rows),
+        "source_uuid": say.text(window.source_uuid),
+        "infrastructure_usage_cost": say.text(ZERO_COST if zero_cost else None),
+        "source": say.text(window.source_uuid),
         # Partition values are not padded (ocp.md 3.5).
-        "year": constant(str(window.start.year), rows),
-        "month": constant(str(window.start.month), rows),
+        "year": say.text(str(window.start.year)),
+        "month": say.text(str(window.start.month)),
         "day": by_day(days, lambda day: str(day.day)),
         **computed,
     }
@@ -55,7 +56,7 @@ def staging_layout(
         {
             column.name: given[column.name]
             if column.name in given
-            else _nothing(STAGING, column.name, rows)
+            else say.nothing(column.type.arrow)
             for column in STAGING.columns
             if column.role is not Role.LEFT_OUT
         }
@@ -67,12 +68,3 @@ def by_day(days: pa.Array, text: Callable[[dt.date], str]) -> pa.DictionaryArray
     coded = days.dictionary_encode()
     texts = pa.array([text(day) for day in coded.dictionary.to_pylist()], pa.string())
     return pa.DictionaryArray.from_arrays(coded.indices, texts)
-
-
-def _integer(value: int | None, rows: int) -> pa.Array:
-    return pa.repeat(pa.scalar(value, pa.int32()), rows)
-
-
-def _nothing(spec: RowSetSpec, name: str, rows: int) -> pa.Array:
-    type_ = spec.column(name).type.arrow
-    return constant(None, rows) if pa.types.is_string(type_) else pa.nulls(rows, type_)

@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import group, match_all, recode, single_chunk, take_codes
-from shadowagg.candidate.label_sets import EMPTY
+from shadowagg.candidate.kernels import group, single_chunk, take_codes
 from shadowagg_ocp.candidate.cost_categories import categories
-from shadowagg_ocp.candidate.labels import label_sets, namespace_label_sets, node_label_sets
+from shadowagg_ocp.candidate.labels import label_sets, with_namespace_labels, with_node_labels
 from shadowagg_ocp.candidate.placement import placement
 from shadowagg_ocp.candidate.pod_rows import pod_rows
 from shadowagg_ocp.candidate.row_layout import BYTES_TO_GIBIBYTES, staging_layout
@@ -32,6 +31,9 @@ _KEYS = (
     "day",
     "volume_labels",
 )
+_LAYERS = ("node_labels", "namespace_labels", "volume_labels", "claim_labels")
+"""Lowest precedence first (`ocp.md` 3.6)."""
+
 _GIGABYTE_MONTHS = {
     "persistentvolumeclaim_capacity_gigabyte_months": "persistentvolumeclaim_capacity_byte_seconds",
     "volume_request_storage_gigabyte_months": "volume_request_storage_byte_seconds",
@@ -53,11 +55,9 @@ def storage(context: Context) -> pa.Table:
     for name in ("node", "resource_id"):
         column = take_codes(single_chunk(places.column(name)), placed.matches.right)
         rows = rows.append_column(name, column)
-    rows = _with_labels(rows, "node", node_label_sets(context))
-    rows = _with_labels(rows, "namespace", namespace_label_sets(context))
+    rows = with_namespace_labels(context, with_node_labels(context, rows))
     rows = _multiplied(context, rows)
-    layers = ("node_labels", "namespace_labels", "volume_labels", "claim_labels")
-    merged = label_sets(context).merge([single_chunk(rows.column(name)) for name in layers])
+    merged = label_sets(context).merge([single_chunk(rows.column(name)) for name in _LAYERS])
     at = rows.column_names.index("volume_labels")
     grouped = group(
         rows.set_column(at, "volume_labels", merged),
@@ -67,18 +67,6 @@ def storage(context: Context) -> pa.Table:
     return staging_layout(
         context, _measures(context, grouped), data_source="Storage", zero_cost=True
     )
-
-
-def _with_labels(rows: pa.Table, name: str, sets: pa.Table) -> pa.Table:
-    """`LEFT JOIN` of label sets; the node is the machine's, the day the storage row's."""
-    ours: pa.DictionaryArray = single_chunk(rows.column(name))
-    theirs: pa.DictionaryArray = single_chunk(sets.column(name))
-    matches = match_all(
-        [single_chunk(rows.column("day")), recode(ours, theirs.dictionary)],
-        [single_chunk(sets.column("day")), theirs.indices],
-    )
-    labels = pc.fill_null(single_chunk(sets.column("labels")).take(matches.right), EMPTY)
-    return matches.spread_table(rows).append_column(f"{name}_labels", labels)
 
 
 def _multiplied(context: Context, rows: pa.Table) -> pa.Table:
@@ -108,7 +96,7 @@ def _measures(context: Context, rows: pa.Table) -> dict[str, pa.Array]:
         months[name] = pc.multiply(pc.divide(total, seconds), BYTES_TO_GIBIBYTES)
     return {
         "usage_start": column["day"],
-        **{name: column[name] for name in _KEYS if name not in ("day",)},
+        **{name: column[name] for name in _KEYS if name != "day"},
         "persistentvolumeclaim_capacity_gigabyte": pc.multiply(
             column[CAPACITY], BYTES_TO_GIBIBYTES
         ),

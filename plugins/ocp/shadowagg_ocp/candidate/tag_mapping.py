@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.label_sets import json_text, parse_labels
+from shadowagg.candidate.label_text import json_text, parse_labels
 from shadowagg_ocp import inputs as tables
 
 __all__ = ["TagMapping", "tag_mapping"]

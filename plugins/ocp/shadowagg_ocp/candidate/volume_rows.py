@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from shadowagg.candidate.context import Context
-from shadowagg.candidate.kernels import append, constant, group, single_chunk, without_nulls
+from shadowagg.candidate.kernels import (
+    Aggregates,
+    append,
+    constant,
+    group,
+    single_chunk,
+    without_nulls,
+)
 from shadowagg_ocp import inputs as tables
 from shadowagg_ocp.candidate.labels import label_sets
 
@@ -55,7 +62,7 @@ def volume_rows(context: Context) -> VolumeRows:
 def _read(context: Context) -> VolumeRows:
     names = ("interval_start", *_TEXTS, *_LABELS.values(), CAPACITY, *VOLUME_SUMS)
     sets = label_sets(context)
-    measures = {CAPACITY: "max", **dict.fromkeys(VOLUME_SUMS, "sum")}
+    measures: Aggregates = {CAPACITY: "max", **dict.fromkeys(VOLUME_SUMS, "sum")}
     batches = []
     for batch in context.source.scan(tables.STORAGE, names, context.start, context.day_after):
         rows = batch.append_column(

@@ -1,10 +1,14 @@
 -- The daily summary: the staging rows of one sub-window as the API reads them (ocp.md 3.8, 4), after
 -- tag mapping (5.9). The section that a clause comes from stands beside it.
 with
--- 3.8: the rows of the days. 6.3-6: text longer than its column fails the statement, unless what is
--- too much is blanks, which are cut.
+-- 3.8: the rows of the days. Labels that are NULL are the JSON text null here, to be found by joins.
+-- 6.3-6: text longer than its column fails the statement, unless what is too much is blanks,
+-- which are cut.
 STAGED as (
-    select *
+    select
+        staging.*,
+        coalesce(pod_labels, 'null') as pod_text,
+        coalesce(volume_labels, 'null') as volume_text
     from staging
     where source = :source
         and year = :year
@@ -26,19 +30,17 @@ STAGED as (
             ) as integer
         ) = 1
 ),
--- 3.8: each label text as a map, parsed once; a NULL text finds no row below.
+-- 3.8: each label text as a map, parsed once; of the text null the map is NULL.
 PARSED as (
     select
         texts.label_text,
         cast(json_parse(texts.label_text) as map(varchar, varchar)) as labels
     from (
-        select pod_labels as label_text
+        select pod_text as label_text
         from STAGED
-        where pod_labels is not null
         union
-        select volume_labels as label_text
+        select volume_text as label_text
         from STAGED
-        where volume_labels is not null
     ) as texts
 ),
 -- 5.9: the pairs child -> parent. The child is an enabled key of OpenShift, the parent any key.
@@ -116,69 +118,97 @@ MAPPED as (
         on REDUCED.label_text = found.label_text
     join RENAMED
         on RENAMED.label_text = found.label_text
+),
+-- 3.8, 5.9: the three label columns, once for each combination. Mapped labels replace all_labels too,
+-- the volume's last; otherwise these are both sets in one, never NULL.
+LABELS as (
+    select
+        pairs.pod_text,
+        pairs.volume_text,
+        case
+            when POD_MAPPED.label_text is not null then cast(POD_MAPPED.labels as json)
+            else cast(POD_PARSED.labels as json)
+        end as pod_labels,
+        case
+            when VOLUME_MAPPED.label_text is not null then cast(VOLUME_MAPPED.labels as json)
+            else cast(VOLUME_PARSED.labels as json)
+        end as volume_labels,
+        case
+            when VOLUME_MAPPED.label_text is not null then cast(VOLUME_MAPPED.labels as json)
+            when POD_MAPPED.label_text is not null then cast(POD_MAPPED.labels as json)
+            else cast(
+                map_concat(
+                    coalesce(POD_PARSED.labels, cast(map() as map(varchar, varchar))),
+                    coalesce(VOLUME_PARSED.labels, cast(map() as map(varchar, varchar)))
+                ) as json
+            )
+        end as all_labels
+    from (select distinct pod_text, volume_text from STAGED) as pairs
+    join PARSED as POD_PARSED
+        on POD_PARSED.label_text = pairs.pod_text
+    join PARSED as VOLUME_PARSED
+        on VOLUME_PARSED.label_text = pairs.volume_text
+    left join MAPPED as POD_MAPPED
+        on POD_MAPPED.label_text = pairs.pod_text
+    left join MAPPED as VOLUME_MAPPED
+        on VOLUME_MAPPED.label_text = pairs.volume_text
 )
 -- 3.8, 4.1: the row. 6.3-4: a double becomes a decimal by its shortest decimal text, half up; NaN, an
--- infinity and more than 18 digits before the point fail. 5.9: mapped labels replace all_labels too.
+-- infinity and more than 18 digits before the point fail.
 select
     cast(null as uuid) as uuid,
-    cast(substr(staged.cluster_id, 1, 50) as varchar(50)) as cluster_id,
-    cast(substr(staged.cluster_alias, 1, 256) as varchar(256)) as cluster_alias,
-    cast(substr(staged.data_source, 1, 64) as varchar(64)) as data_source,
-    cast(substr(staged.namespace, 1, 253) as varchar(253)) as namespace,
-    cast(substr(staged.node, 1, 253) as varchar(253)) as node,
-    cast(substr(staged.resource_id, 1, 253) as varchar(253)) as resource_id,
-    staged.usage_start,
-    staged.usage_end,
-    case
-        when POD_MAPPED.label_text is not null then cast(POD_MAPPED.labels as json)
-        else json_parse(staged.pod_labels)
-    end as pod_labels,
-    cast(cast(staged.pod_usage_cpu_core_hours as varchar) as decimal(33, 15))
+    cast(substr(STAGED.cluster_id, 1, 50) as varchar(50)) as cluster_id,
+    cast(substr(STAGED.cluster_alias, 1, 256) as varchar(256)) as cluster_alias,
+    cast(substr(STAGED.data_source, 1, 64) as varchar(64)) as data_source,
+    cast(substr(STAGED.namespace, 1, 253) as varchar(253)) as namespace,
+    cast(substr(STAGED.node, 1, 253) as varchar(253)) as node,
+    cast(substr(STAGED.resource_id, 1, 253) as varchar(253)) as resource_id,
+    STAGED.usage_start,
+    STAGED.usage_end,
+    LABELS.pod_labels,
+    cast(cast(STAGED.pod_usage_cpu_core_hours as varchar) as decimal(33, 15))
         as pod_usage_cpu_core_hours,
-    cast(cast(staged.pod_request_cpu_core_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_request_cpu_core_hours as varchar) as decimal(33, 15))
         as pod_request_cpu_core_hours,
-    cast(cast(staged.pod_effective_usage_cpu_core_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_effective_usage_cpu_core_hours as varchar) as decimal(33, 15))
         as pod_effective_usage_cpu_core_hours,
-    cast(cast(staged.pod_limit_cpu_core_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_limit_cpu_core_hours as varchar) as decimal(33, 15))
         as pod_limit_cpu_core_hours,
-    cast(cast(staged.pod_usage_memory_gigabyte_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_usage_memory_gigabyte_hours as varchar) as decimal(33, 15))
         as pod_usage_memory_gigabyte_hours,
-    cast(cast(staged.pod_request_memory_gigabyte_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_request_memory_gigabyte_hours as varchar) as decimal(33, 15))
         as pod_request_memory_gigabyte_hours,
-    cast(cast(staged.pod_effective_usage_memory_gigabyte_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_effective_usage_memory_gigabyte_hours as varchar) as decimal(33, 15))
         as pod_effective_usage_memory_gigabyte_hours,
-    cast(cast(staged.pod_limit_memory_gigabyte_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.pod_limit_memory_gigabyte_hours as varchar) as decimal(33, 15))
         as pod_limit_memory_gigabyte_hours,
-    cast(cast(staged.node_capacity_cpu_cores as varchar) as decimal(33, 15))
+    cast(cast(STAGED.node_capacity_cpu_cores as varchar) as decimal(33, 15))
         as node_capacity_cpu_cores,
-    cast(cast(staged.node_capacity_cpu_core_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.node_capacity_cpu_core_hours as varchar) as decimal(33, 15))
         as node_capacity_cpu_core_hours,
-    cast(cast(staged.node_capacity_memory_gigabytes as varchar) as decimal(33, 15))
+    cast(cast(STAGED.node_capacity_memory_gigabytes as varchar) as decimal(33, 15))
         as node_capacity_memory_gigabytes,
-    cast(cast(staged.node_capacity_memory_gigabyte_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.node_capacity_memory_gigabyte_hours as varchar) as decimal(33, 15))
         as node_capacity_memory_gigabyte_hours,
-    cast(cast(staged.cluster_capacity_cpu_core_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.cluster_capacity_cpu_core_hours as varchar) as decimal(33, 15))
         as cluster_capacity_cpu_core_hours,
-    cast(cast(staged.cluster_capacity_memory_gigabyte_hours as varchar) as decimal(33, 15))
+    cast(cast(STAGED.cluster_capacity_memory_gigabyte_hours as varchar) as decimal(33, 15))
         as cluster_capacity_memory_gigabyte_hours,
-    cast(substr(staged.persistentvolumeclaim, 1, 253) as varchar(253)) as persistentvolumeclaim,
-    cast(substr(staged.persistentvolume, 1, 253) as varchar(253)) as persistentvolume,
-    cast(substr(staged.storageclass, 1, 253) as varchar(253)) as storageclass,
-    case
-        when VOLUME_MAPPED.label_text is not null then cast(VOLUME_MAPPED.labels as json)
-        else json_parse(staged.volume_labels)
-    end as volume_labels,
-    cast(cast(staged.persistentvolumeclaim_capacity_gigabyte as varchar) as decimal(33, 15))
+    cast(substr(STAGED.persistentvolumeclaim, 1, 253) as varchar(253)) as persistentvolumeclaim,
+    cast(substr(STAGED.persistentvolume, 1, 253) as varchar(253)) as persistentvolume,
+    cast(substr(STAGED.storageclass, 1, 253) as varchar(253)) as storageclass,
+    LABELS.volume_labels,
+    cast(cast(STAGED.persistentvolumeclaim_capacity_gigabyte as varchar) as decimal(33, 15))
         as persistentvolumeclaim_capacity_gigabyte,
-    cast(cast(staged.persistentvolumeclaim_capacity_gigabyte_months as varchar) as decimal(33, 15))
+    cast(cast(STAGED.persistentvolumeclaim_capacity_gigabyte_months as varchar) as decimal(33, 15))
         as persistentvolumeclaim_capacity_gigabyte_months,
-    cast(cast(staged.volume_request_storage_gigabyte_months as varchar) as decimal(33, 15))
+    cast(cast(STAGED.volume_request_storage_gigabyte_months as varchar) as decimal(33, 15))
         as volume_request_storage_gigabyte_months,
-    cast(cast(staged.persistentvolumeclaim_usage_gigabyte_months as varchar) as decimal(33, 15))
+    cast(cast(STAGED.persistentvolumeclaim_usage_gigabyte_months as varchar) as decimal(33, 15))
         as persistentvolumeclaim_usage_gigabyte_months,
     cast(null as decimal(33, 15)) as infrastructure_raw_cost,
     cast(null as decimal(33, 15)) as infrastructure_project_raw_cost,
-    json_parse(staged.infrastructure_usage_cost) as infrastructure_usage_cost,
+    json_parse(STAGED.infrastructure_usage_cost) as infrastructure_usage_cost,
     cast(null as decimal(33, 15)) as infrastructure_markup_cost,
     cast(null as decimal(33, 15)) as infrastructure_project_markup_cost,
     cast(null as decimal(33, 15)) as infrastructure_monthly_cost,
@@ -195,28 +225,14 @@ select
     cast(null as varchar) as monthly_cost_type,
     cast(null as decimal(33, 15)) as distributed_cost,
     cast(null as varchar) as raw_currency,
-    cast(staged.source_uuid as uuid) as source_uuid,
-    staged.report_period_id,
-    staged.cost_category_id,
-    case
-        when VOLUME_MAPPED.label_text is not null then cast(VOLUME_MAPPED.labels as json)
-        when POD_MAPPED.label_text is not null then cast(POD_MAPPED.labels as json)
-        else cast(
-            map_concat(
-                coalesce(POD_PARSED.labels, cast(map() as map(varchar, varchar))),
-                coalesce(VOLUME_PARSED.labels, cast(map() as map(varchar, varchar)))
-            ) as json
-        )
-    end as all_labels,
+    cast(STAGED.source_uuid as uuid) as source_uuid,
+    STAGED.report_period_id,
+    STAGED.cost_category_id,
+    LABELS.all_labels,
     cast(null as decimal(33, 15)) as infrastructure_data_in_gigabytes,
     cast(null as decimal(33, 15)) as infrastructure_data_out_gigabytes,
     cast(null as decimal(33, 15)) as cost_model_gpu_cost
-from STAGED as staged
-left join PARSED as POD_PARSED
-    on POD_PARSED.label_text = staged.pod_labels
-left join PARSED as VOLUME_PARSED
-    on VOLUME_PARSED.label_text = staged.volume_labels
-left join MAPPED as POD_MAPPED
-    on POD_MAPPED.label_text = staged.pod_labels
-left join MAPPED as VOLUME_MAPPED
-    on VOLUME_MAPPED.label_text = staged.volume_labels
+from STAGED
+join LABELS
+    on LABELS.pod_text = STAGED.pod_text
+    and LABELS.volume_text = STAGED.volume_text

@@ -1,5 +1,6 @@
 -- Pod rows: CPU and memory per day, namespace, node and label set (ocp.md 3.5).
--- One sub-window; the section that a clause comes from stands beside it.
+-- One sub-window; the section that a clause comes from stands beside it. A label set is carried as its
+-- canonical JSON text: keys sorted, no blanks, so that equal maps have equal texts (6.2-4, 6.2-5).
 with
 -- 3.1: K, one row. Without any enabled key the list is NULL, the machine key included: array_agg of
 -- no row is NULL, and so is a list with NULL appended.
@@ -57,51 +58,76 @@ P as (
         and interval_start < :end_date + interval '1' day
         and node <> ''
 ),
--- 3.1, filter(P.pod_labels): each text is parsed once; a NULL text finds no row below and stays NULL.
-POD_LABELS as (
+-- 1.1: the label rows of nodes and of namespaces.
+NODE_ROWS as (
     select
-        texts.pod_labels as label_text,
-        map_filter(
-            cast(json_parse(texts.pod_labels) as map(varchar, varchar)),
-            (k, v) -> contains(K.keys, k)
-        ) as labels
-    from (select distinct pod_labels from P where pod_labels is not null) as texts
+        cast(interval_start as date) as usage_start,
+        node,
+        node_labels
+    from openshift_node_labels_line_items_daily
+    where source = :source
+        and year = :year
+        and month = :month
+        and interval_start >= :start_date
+        and interval_start < :end_date + interval '1' day
+),
+NAMESPACE_ROWS as (
+    select
+        cast(interval_start as date) as usage_start,
+        namespace,
+        namespace_labels
+    from openshift_namespace_labels_line_items_daily
+    where source = :source
+        and year = :year
+        and month = :month
+        and interval_start >= :start_date
+        and interval_start < :end_date + interval '1' day
+),
+-- 3.1: filter(text), once for each text. A NULL text finds no row below and stays NULL; the JSON text
+-- null is a NULL map. Where K is NULL, membership is unknown for every key and {} is left.
+FILTERED as (
+    select
+        label_text,
+        json_format(cast(map_filter(labels, (k, v) -> contains(K.keys, k)) as json)) as labels
+    from (
+        select
+            texts.label_text,
+            cast(json_parse(texts.label_text) as map(varchar, varchar)) as labels
+        from (
+            select pod_labels as label_text
+            from P
+            where pod_labels is not null
+            union
+            select node_labels as label_text
+            from NODE_ROWS
+            where node_labels is not null
+            union
+            select namespace_labels as label_text
+            from NAMESPACE_ROWS
+            where namespace_labels is not null
+        ) as texts
+    ) as parsed
     cross join K
 ),
--- 3.2: NL'. Distinct after the filter; NULL and {} are different sets; several sets of a node and
--- day fan out below (7-23 to 7-27).
+-- 3.2: NL' and NSL'. Distinct after the filter; NULL and {} are different sets; several sets of a day
+-- fan out below (7-23 to 7-27).
 NL as (
     select distinct
-        cast(n.interval_start as date) as usage_start,
-        n.node,
-        map_filter(
-            cast(json_parse(n.node_labels) as map(varchar, varchar)),
-            (k, v) -> contains(K.keys, k)
-        ) as labels
-    from openshift_node_labels_line_items_daily as n
-    cross join K
-    where n.source = :source
-        and n.year = :year
-        and n.month = :month
-        and n.interval_start >= :start_date
-        and n.interval_start < :end_date + interval '1' day
+        NODE_ROWS.usage_start,
+        NODE_ROWS.node,
+        FILTERED.labels
+    from NODE_ROWS
+    left join FILTERED
+        on FILTERED.label_text = NODE_ROWS.node_labels
 ),
--- 3.2: NSL', likewise.
 NSL as (
     select distinct
-        cast(n.interval_start as date) as usage_start,
-        n.namespace,
-        map_filter(
-            cast(json_parse(n.namespace_labels) as map(varchar, varchar)),
-            (k, v) -> contains(K.keys, k)
-        ) as labels
-    from openshift_namespace_labels_line_items_daily as n
-    cross join K
-    where n.source = :source
-        and n.year = :year
-        and n.month = :month
-        and n.interval_start >= :start_date
-        and n.interval_start < :end_date + interval '1' day
+        NAMESPACE_ROWS.usage_start,
+        NAMESPACE_ROWS.namespace,
+        FILTERED.labels
+    from NAMESPACE_ROWS
+    left join FILTERED
+        on FILTERED.label_text = NAMESPACE_ROWS.namespace_labels
 ),
 -- 3.3-1: an hour of a node reported twice counts with its maximum. Here and below, a maximum of
 -- doubles is NaN only where there is nothing else: written out, as engines differ.
@@ -146,7 +172,8 @@ CC as (
     from NC
     group by usage_start
 ),
--- 3.5: the source relation; NL', NSL' and CAT may each repeat a row of P.
+-- 3.5: the source relation; NL', NSL' and CAT may each repeat a row of P. Without labels, node and
+-- namespace have {}, the pod has NULL.
 JOINED as (
     select
         P.*,
@@ -155,15 +182,12 @@ JOINED as (
         CC.cpu_core_seconds as cluster_cpu_core_seconds,
         CC.memory_byte_seconds as cluster_memory_byte_seconds,
         CAT.cost_category_id,
-        -- L: node < namespace < pod, the later wins; NULL if the pod's own map is NULL (8.1-3).
-        map_concat(
-            coalesce(NL.labels, cast(map() as map(varchar, varchar))),
-            coalesce(NSL.labels, cast(map() as map(varchar, varchar))),
-            POD_LABELS.labels
-        ) as labels
+        coalesce(NL.labels, '{}') as of_node,
+        coalesce(NSL.labels, '{}') as of_namespace,
+        FILTERED.labels as of_pod
     from P
-    left join POD_LABELS
-        on POD_LABELS.label_text = P.pod_labels
+    left join FILTERED
+        on FILTERED.label_text = P.pod_labels
     left join NL
         on NL.node = P.node
         and NL.usage_start = P.usage_start
@@ -178,6 +202,31 @@ JOINED as (
     left join reporting_ocp_cost_category_namespace as CAT
         on P.namespace like CAT.namespace
 ),
+-- 3.5: L, once for each combination: node < namespace < pod, the later wins. Where the pod's own map
+-- is NULL there is no L (8.1-3).
+L as (
+    select
+        of_node,
+        of_namespace,
+        of_pod,
+        json_format(cast(labels as json)) as labels
+    from (
+        select
+            of_node,
+            of_namespace,
+            of_pod,
+            map_concat(
+                cast(json_parse(of_node) as map(varchar, varchar)),
+                cast(json_parse(of_namespace) as map(varchar, varchar)),
+                cast(json_parse(of_pod) as map(varchar, varchar))
+            ) as labels
+        from (
+            select distinct of_node, of_namespace, of_pod
+            from JOINED
+            where of_pod is not null
+        ) as combinations
+    ) as merged
+),
 -- 3.5: the group key and the sums and maxima over it, still in seconds and bytes.
 GROUPED as (
     select
@@ -185,7 +234,7 @@ GROUPED as (
         namespace,
         node,
         source,
-        labels,
+        L.labels,
         max(resource_id) as resource_id,
         max(cost_category_id) as cost_category_id,
         sum(pod_usage_cpu_core_seconds) as usage_cpu_core_seconds,
@@ -221,7 +270,11 @@ GROUPED as (
             max(cluster_memory_byte_seconds)
         ) as cluster_memory_byte_seconds
     from JOINED
-    group by usage_start, namespace, node, source, labels
+    left join L
+        on L.of_node = JOINED.of_node
+        and L.of_namespace = JOINED.of_namespace
+        and L.of_pod = JOINED.of_pod
+    group by usage_start, namespace, node, source, L.labels
 )
 -- 3.5, 4.5: the row. Seconds to hours first, then bytes to GiB by G = 2^-30, which is exact (6.3-2).
 select
@@ -235,7 +288,7 @@ select
     namespace,
     node,
     resource_id,
-    json_format(cast(labels as json)) as pod_labels,
+    labels as pod_labels,
     usage_cpu_core_seconds / 3600e0 as pod_usage_cpu_core_hours,
     request_cpu_core_seconds / 3600e0 as pod_request_cpu_core_hours,
     effective_cpu_core_seconds / 3600e0 as pod_effective_usage_cpu_core_hours,

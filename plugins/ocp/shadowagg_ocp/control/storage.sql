@@ -1,6 +1,7 @@
 -- Storage rows: capacity, request and usage per day, volume, place and label set (ocp.md 3.4, 3.6).
--- One sub-window; the section that a clause comes from stands beside it. The whole stage is left
--- out where the lake table of volumes does not exist.
+-- One sub-window; the section that a clause comes from stands beside it. The whole stage is left out
+-- where the lake table of volumes does not exist. A label set is carried as its canonical JSON text:
+-- keys sorted, no blanks, so that equal maps have equal texts (6.2-4, 6.2-5).
 with
 -- 3.1: K, one row; NULL without any enabled key, as array_agg of no row is NULL.
 K as (
@@ -75,61 +76,84 @@ SC as (
     from VN
     group by usage_start, persistentvolume
 ),
--- 3.1, filter(…): each text is parsed once; a NULL text finds no row below and stays NULL.
-VOLUME_LABELS as (
+-- 1.1: the label rows of nodes and of namespaces.
+NODE_ROWS as (
     select
-        texts.label_text,
-        map_filter(
-            cast(json_parse(texts.label_text) as map(varchar, varchar)),
-            (k, v) -> contains(K.keys, k)
-        ) as labels
+        cast(interval_start as date) as usage_start,
+        node,
+        node_labels
+    from openshift_node_labels_line_items_daily
+    where source = :source
+        and year = :year
+        and month = :month
+        and interval_start >= :start_date
+        and interval_start < :end_date + interval '1' day
+),
+NAMESPACE_ROWS as (
+    select
+        cast(interval_start as date) as usage_start,
+        namespace,
+        namespace_labels
+    from openshift_namespace_labels_line_items_daily
+    where source = :source
+        and year = :year
+        and month = :month
+        and interval_start >= :start_date
+        and interval_start < :end_date + interval '1' day
+),
+-- 3.1: filter(text), once for each text. A NULL text finds no row below and stays NULL; the JSON text
+-- null is a NULL map. Where K is NULL, membership is unknown for every key and {} is left.
+FILTERED as (
+    select
+        label_text,
+        json_format(cast(map_filter(labels, (k, v) -> contains(K.keys, k)) as json)) as labels
     from (
-        select persistentvolume_labels as label_text
-        from S
-        where persistentvolume_labels is not null
-        union
-        select persistentvolumeclaim_labels as label_text
-        from S
-        where persistentvolumeclaim_labels is not null
-    ) as texts
+        select
+            texts.label_text,
+            cast(json_parse(texts.label_text) as map(varchar, varchar)) as labels
+        from (
+            select persistentvolume_labels as label_text
+            from S
+            where persistentvolume_labels is not null
+            union
+            select persistentvolumeclaim_labels as label_text
+            from S
+            where persistentvolumeclaim_labels is not null
+            union
+            select node_labels as label_text
+            from NODE_ROWS
+            where node_labels is not null
+            union
+            select namespace_labels as label_text
+            from NAMESPACE_ROWS
+            where namespace_labels is not null
+        ) as texts
+    ) as parsed
     cross join K
 ),
--- 3.2: NL', distinct after the filter.
+-- 3.2: NL' and NSL'. Distinct after the filter; NULL and {} are different sets; several sets of a day
+-- fan out below (7-23 to 7-27).
 NL as (
     select distinct
-        cast(n.interval_start as date) as usage_start,
-        n.node,
-        map_filter(
-            cast(json_parse(n.node_labels) as map(varchar, varchar)),
-            (k, v) -> contains(K.keys, k)
-        ) as labels
-    from openshift_node_labels_line_items_daily as n
-    cross join K
-    where n.source = :source
-        and n.year = :year
-        and n.month = :month
-        and n.interval_start >= :start_date
-        and n.interval_start < :end_date + interval '1' day
+        NODE_ROWS.usage_start,
+        NODE_ROWS.node,
+        FILTERED.labels
+    from NODE_ROWS
+    left join FILTERED
+        on FILTERED.label_text = NODE_ROWS.node_labels
 ),
--- 3.2: NSL', likewise.
 NSL as (
     select distinct
-        cast(n.interval_start as date) as usage_start,
-        n.namespace,
-        map_filter(
-            cast(json_parse(n.namespace_labels) as map(varchar, varchar)),
-            (k, v) -> contains(K.keys, k)
-        ) as labels
-    from openshift_namespace_labels_line_items_daily as n
-    cross join K
-    where n.source = :source
-        and n.year = :year
-        and n.month = :month
-        and n.interval_start >= :start_date
-        and n.interval_start < :end_date + interval '1' day
+        NAMESPACE_ROWS.usage_start,
+        NAMESPACE_ROWS.namespace,
+        FILTERED.labels
+    from NAMESPACE_ROWS
+    left join FILTERED
+        on FILTERED.label_text = NAMESPACE_ROWS.namespace_labels
 ),
 -- 3.6: the source relation. VN is found without the volume, SC without namespace and claim (8.1-8);
--- VN, NL', NSL' and CAT may each repeat a row of S.
+-- VN, NL', NSL' and CAT may each repeat a row of S. Without labels, node and namespace have {}, volume
+-- and claim have NULL.
 JOINED as (
     select
         S.*,
@@ -137,18 +161,14 @@ JOINED as (
         VN.resource_id,
         SC.node_count,
         CAT.cost_category_id,
-        -- L: node < namespace < volume < claim, the later wins; NULL if the volume's or the claim's
-        -- map is NULL (8.1-3).
-        map_concat(
-            coalesce(NL.labels, cast(map() as map(varchar, varchar))),
-            coalesce(NSL.labels, cast(map() as map(varchar, varchar))),
-            PV_LABELS.labels,
-            PVC_LABELS.labels
-        ) as labels
+        coalesce(NL.labels, '{}') as of_node,
+        coalesce(NSL.labels, '{}') as of_namespace,
+        PV_LABELS.labels as of_volume,
+        PVC_LABELS.labels as of_claim
     from S
-    left join VOLUME_LABELS as PV_LABELS
+    left join FILTERED as PV_LABELS
         on PV_LABELS.label_text = S.persistentvolume_labels
-    left join VOLUME_LABELS as PVC_LABELS
+    left join FILTERED as PVC_LABELS
         on PVC_LABELS.label_text = S.persistentvolumeclaim_labels
     left join VN
         on VN.usage_start = S.usage_start
@@ -167,6 +187,34 @@ JOINED as (
     left join reporting_ocp_cost_category_namespace as CAT
         on S.namespace like CAT.namespace
 ),
+-- 3.6: L, once for each combination: node < namespace < volume < claim, the later wins. Where the
+-- volume's or the claim's map is NULL there is no L (8.1-3).
+L as (
+    select
+        of_node,
+        of_namespace,
+        of_volume,
+        of_claim,
+        json_format(cast(labels as json)) as labels
+    from (
+        select
+            of_node,
+            of_namespace,
+            of_volume,
+            of_claim,
+            map_concat(
+                cast(json_parse(of_node) as map(varchar, varchar)),
+                cast(json_parse(of_namespace) as map(varchar, varchar)),
+                cast(json_parse(of_volume) as map(varchar, varchar)),
+                cast(json_parse(of_claim) as map(varchar, varchar))
+            ) as labels
+        from (
+            select distinct of_node, of_namespace, of_volume, of_claim
+            from JOINED
+            where of_volume is not null and of_claim is not null
+        ) as combinations
+    ) as merged
+),
 -- 3.6: the group key and its intermediates. Capacity is not divided by the number of nodes, request
 -- and usage are (8.1-6): by NULL gives NULL, by 0 infinity or NaN (8.1-9). A maximum of doubles is
 -- NaN only where there is nothing else: written out, as engines differ.
@@ -180,7 +228,7 @@ GROUPED as (
         storageclass,
         csi_volume_handle,
         usage_start,
-        labels,
+        L.labels,
         source,
         coalesce(
             max(persistentvolumeclaim_capacity_bytes)
@@ -194,6 +242,11 @@ GROUPED as (
             as usage_byte_seconds,
         max(cost_category_id) as cost_category_id
     from JOINED
+    left join L
+        on L.of_node = JOINED.of_node
+        and L.of_namespace = JOINED.of_namespace
+        and L.of_volume = JOINED.of_volume
+        and L.of_claim = JOINED.of_claim
     group by
         namespace,
         node,
@@ -203,7 +256,7 @@ GROUPED as (
         storageclass,
         csi_volume_handle,
         usage_start,
-        labels,
+        L.labels,
         source
 )
 -- 3.6, 4.5: the row. First by the seconds of the day's month, then to GiB by G = 2^-30, which is
@@ -237,7 +290,7 @@ select
     persistentvolumeclaim,
     persistentvolume,
     storageclass,
-    json_format(cast(labels as json)) as volume_labels,
+    labels as volume_labels,
     capacity_bytes * 9.313225746154785e-10 as persistentvolumeclaim_capacity_gigabyte,
     capacity_byte_seconds / (86400e0 * day(last_day_of_month(usage_start))) * 9.313225746154785e-10
         as persistentvolumeclaim_capacity_gigabyte_months,
