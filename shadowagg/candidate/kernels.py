@@ -168,7 +168,8 @@ def group(table: pa.Table, keys: Sequence[str], aggregates: Aggregates) -> pa.Ta
         aggregates: column -> `sum` (of doubles) or `max` (of doubles, integers, texts).
 
     Returns:
-        Keys and aggregates under their own names, one row per group in order of first appearance.
+        Keys and aggregates under their own names, one row per group, in an order that depends on the
+        rows alone.
     """
     table = single_chunks(table)
     working: dict[str, pa.Array] = {}

@@ -181,8 +181,10 @@ def as_declared(values: pa.ChunkedArray, column: InputColumn, table: str) -> pa.
         return _nulls(len(values), column)
     converted = _CONVERSIONS[column.type](values)
     if converted is None:
+        coded = pa.types.is_dictionary(values.type)
+        actual = values.type.value_type if coded else values.type
         raise InputRefused(
-            f"column {column.name} is {values.type}, declared {column.type}",
+            f"column {column.name} is {actual}, declared {column.type}",
             on=f"table {table}",
             hint="the file was not written by the ingestion; production refuses it too",
         )

@@ -107,7 +107,7 @@ class Source:
         day_after: dt.date,
         *,
         source_uuid: str | None = None,
-        batch_rows: int = BATCH_ROWS,
+        batch_rows: int | None = None,
     ) -> Iterator[pa.Table]:
         """The rows with `start <= time < day_after`, some files at a time.
 
@@ -117,7 +117,7 @@ class Source:
             start: first day.
             day_after: first day that is no longer wanted; in the window's month.
             source_uuid: of the partition; the window's own if None.
-            batch_rows: about how many rows come at once.
+            batch_rows: about how many rows come at once; `BATCH_ROWS` if None.
 
         Yields:
             Tables of one chunk per column; text columns are dictionaries, times milliseconds. A
@@ -129,6 +129,7 @@ class Source:
             InputUnreadable: naming the file.
         """
         source_uuid = source_uuid or self.window.source_uuid
+        batch_rows = batch_rows or BATCH_ROWS
         time = _time_column(table)
         wanted = tuple(table.column(name) for name in columns)
         files = self._lake_files(table, source_uuid)

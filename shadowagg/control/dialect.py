@@ -173,14 +173,14 @@ def _filter_map(node: exp.Expression) -> exp.Expression | None:
         return None
     entries, condition = node.expressions
     key, value = condition.expressions
-    fields = {key.name: "key", value.name: "value"}
+    fields = {key.name.lower(): "key", value.name.lower(): "value"}
 
     def field(part: exp.Expression) -> exp.Expression:
         # A parameter of a lambda is a bare identifier, or a column without a table.
         bare = isinstance(part, exp.Identifier) and not isinstance(part.parent, exp.Column)
         column = isinstance(part, exp.Column) and not part.table
-        if (bare or column) and part.name in fields:
-            return exp.column(fields[part.name], table="entry")
+        if (bare or column) and part.name.lower() in fields:
+            return exp.column(fields[part.name.lower()], table="entry")
         return part
 
     return _call(

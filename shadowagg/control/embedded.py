@@ -29,7 +29,7 @@ from shadowagg.rowset import ColumnType, RowSetSpec
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Embedded"]
+__all__ = ["Embedded", "connect"]
 
 
 class Embedded:
@@ -51,7 +51,8 @@ class Embedded:
             RowSetInvalid: for a statement whose columns are not those of its stage.
             MemoryError: where DuckDB runs out of it.
         """
-        with contextlib.closing(_connect(request)) as connection:
+        folder = (request.options or {}).get("temp_directory", "")
+        with connect(threads=request.threads, temp_directory=str(folder)) as connection:
             yield from _Run(connection, request).stages()
 
     def engine(self) -> Mapping[str, Any]:
@@ -201,16 +202,22 @@ def _duckdb_type(type_: ColumnType) -> str:
     return names[arrow]
 
 
-def _connect(request: PathRequest) -> duckdb.DuckDBPyConnection:
-    """A database in memory, without extensions other than those built in."""
+def connect(*, threads: int, temp_directory: str = "") -> duckdb.DuckDBPyConnection:
+    """A database in memory that knows the macros; to be closed by the caller, or used in a `with`.
+
+    It loads no extension that is not built in.
+
+    Args:
+        threads: how many it may use.
+        temp_directory: where it may spill; nowhere if empty.
+    """
     import duckdb  # heavy; only this control needs it
 
-    options = request.options or {}
     connection = duckdb.connect(
         ":memory:",
         config={
-            "threads": request.threads,
-            "temp_directory": str(options.get("temp_directory", "")),
+            "threads": threads,
+            "temp_directory": temp_directory,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,

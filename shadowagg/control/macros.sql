@@ -1,5 +1,5 @@
--- What Trino has and DuckDB lacks, or means otherwise: one macro each, over JSON texts, label maps and
--- the texts of doubles. `dialect.py` puts their names where Trino's expressions stood.
+-- What Trino has and DuckDB lacks, or means otherwise: one macro each, over JSON texts, label maps
+-- and the texts of doubles. `dialect.py` puts their names where Trino's expressions stood.
 --
 -- Maps made here have their entries sorted by key. Trino's maps compare and group without regard to
 -- order, DuckDB's do not: sorted once, equal maps are equal in both.
@@ -33,8 +33,8 @@ create macro shortest_exponent(shortest) as
     cast(coalesce(nullif(split_part(shortest, 'e', 2), ''), '0') as integer);
 create macro shortest_digits(shortest) as replace(split_part(shortest, 'e', 1), '.', '');
 
--- The same in Java's form, always with an exponent: `1.25E1`, `1.5E-7`. `digits` are all its digits,
--- `exponent` that of the first of them.
+-- The same in Java's form, always with an exponent: `1.25E1`, `1.5E-7`. `digits` are all its
+-- digits, `exponent` that of the first of them.
 create macro scientific_text(digits, exponent) as
     substr(trim(digits, '0'), 1, 1)
     || '.'
@@ -75,7 +75,8 @@ create macro json_member() as
     json_blank() || json_string() || json_blank() || ':' || json_blank() || json_scalar()
     || json_blank();
 create macro json_member_parts() as
-    '(' || json_string() || ')' || json_blank() || ':' || json_blank() || '(' || json_scalar() || ')';
+    '(' || json_string() || ')' || json_blank() || ':' || json_blank()
+    || '(' || json_scalar() || ')';
 create macro json_flat_object() as
     json_blank() || '\{(?:' || json_blank() || '|' || json_member() || '(?:,' || json_member()
     || ')*)\}' || json_blank();
@@ -105,8 +106,8 @@ create macro json_members_map(t) as
         )
     );
 
--- Trino's cast(json_parse(column) as map(varchar, varchar)): NULL for NULL and for the text null; an
--- error for whatever is no object of plain values, and for a key that occurs twice.
+-- Trino's cast(json_parse(column) as map(varchar, varchar)): NULL for NULL and for the text null;
+-- an error for whatever is no object of plain values, and for a key that occurs twice.
 create macro json_text_map(t) as
     sort_map(
         case

@@ -130,7 +130,8 @@ def _fitting(values: pa.Array, column: Column) -> pa.Array:
             on=f"column {column.name}",
             hint=f"it does not fit varchar({limit}); production's insert fails",
         )
-    return pa.DictionaryArray.from_arrays(coded.indices, cut)
+    distinct = cut.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(distinct.indices.take(coded.indices), distinct.dictionary)
 
 
 def _occurs(column: pa.DictionaryArray, bad: pa.Array) -> bool:

@@ -17,7 +17,7 @@ __all__ = ["BYTES_TO_GIBIBYTES", "ZERO_COST", "by_day", "staging_layout"]
 BYTES_TO_GIBIBYTES = 2.0**-30
 """G of `ocp.md`: exact in binary, so multiplying by it never rounds (`ocp.md` 6.3-2)."""
 
-ZERO_COST = '{"cpu":0.000000000,"memory":0.000000000,"storage":0.000000000}'
+ZERO_COST = '{"cpu": 0.000000000, "memory": 0.000000000, "storage": 0.000000000}'
 """`infrastructure_usage_cost` of pod and storage rows (`ocp.md` 3.5)."""
 
 

@@ -1,8 +1,8 @@
--- The daily summary: the staging rows of one sub-window as the API reads them (ocp.md 3.8, 4), after
--- tag mapping (5.9). The section that a clause comes from stands beside it.
+-- The daily summary: the staging rows of one sub-window as the API reads them (ocp.md 3.8, 4),
+-- after tag mapping (5.9). The section that a clause comes from stands beside it.
 with
--- 3.8: the rows of the days. Labels that are NULL are the JSON text null here, to be found by joins.
--- 6.3-6: text longer than its column fails the statement, unless what is too much is blanks,
+-- 3.8: the rows of the days. Labels that are NULL are the JSON text null here, to be found by
+-- joins. 6.3-6: text longer than its column fails the statement, unless what is too much is blanks,
 -- which are cut.
 STAGED as (
     select
@@ -94,7 +94,10 @@ RENAMED as (
 REDUCED as (
     select
         PARSED.label_text,
-        map_filter(PARSED.labels, (k, v) -> not contains(CHILD_KEYS.children, k)) as labels
+        map_filter(
+            PARSED.labels,
+            (name, value) -> not contains(CHILD_KEYS.children, name)
+        ) as labels
     from PARSED
     cross join (select array_agg(child) as children from PAIRS) as CHILD_KEYS
 ),
@@ -119,12 +122,12 @@ MAPPED as (
     join RENAMED
         on RENAMED.label_text = found.label_text
 ),
--- 3.8, 5.9: the three label columns, once for each combination. Mapped labels replace all_labels too,
--- the volume's last; otherwise these are both sets in one, never NULL.
+-- 3.8, 5.9: the three label columns, once for each combination. Mapped labels replace all_labels
+-- too, the volume's last; otherwise these are both sets in one, never NULL.
 LABELS as (
     select
-        pairs.pod_text,
-        pairs.volume_text,
+        combinations.pod_text,
+        combinations.volume_text,
         case
             when POD_MAPPED.label_text is not null then cast(POD_MAPPED.labels as json)
             else cast(POD_PARSED.labels as json)
@@ -143,18 +146,18 @@ LABELS as (
                 ) as json
             )
         end as all_labels
-    from (select distinct pod_text, volume_text from STAGED) as pairs
+    from (select distinct pod_text, volume_text from STAGED) as combinations
     join PARSED as POD_PARSED
-        on POD_PARSED.label_text = pairs.pod_text
+        on POD_PARSED.label_text = combinations.pod_text
     join PARSED as VOLUME_PARSED
-        on VOLUME_PARSED.label_text = pairs.volume_text
+        on VOLUME_PARSED.label_text = combinations.volume_text
     left join MAPPED as POD_MAPPED
-        on POD_MAPPED.label_text = pairs.pod_text
+        on POD_MAPPED.label_text = combinations.pod_text
     left join MAPPED as VOLUME_MAPPED
-        on VOLUME_MAPPED.label_text = pairs.volume_text
+        on VOLUME_MAPPED.label_text = combinations.volume_text
 )
--- 3.8, 4.1: the row. 6.3-4: a double becomes a decimal by its shortest decimal text, half up; NaN, an
--- infinity and more than 18 digits before the point fail.
+-- 3.8, 4.1: the row. 6.3-4: a double becomes a decimal by its shortest decimal text, half up; NaN,
+-- an infinity and more than 18 digits before the point fail.
 select
     cast(null as uuid) as uuid,
     cast(substr(STAGED.cluster_id, 1, 50) as varchar(50)) as cluster_id,

@@ -1,6 +1,6 @@
--- Pod rows: CPU and memory per day, namespace, node and label set (ocp.md 3.5).
--- One sub-window; the section that a clause comes from stands beside it. A label set is carried as its
--- canonical JSON text: keys sorted, no blanks, so that equal maps have equal texts (6.2-4, 6.2-5).
+-- Pod rows: CPU and memory per day, namespace, node and label set (ocp.md 3.5). One sub-window; the
+-- section that a clause comes from stands beside it. A label set is carried as its canonical JSON
+-- text: keys sorted, no blanks, so that equal maps have equal texts (6.2-4, 6.2-5).
 with
 -- 3.1: K, one row. Without any enabled key the list is NULL, the machine key included: array_agg of
 -- no row is NULL, and so is a list with NULL appended.
@@ -58,76 +58,73 @@ P as (
         and interval_start < :end_date + interval '1' day
         and node <> ''
 ),
--- 1.1: the label rows of nodes and of namespaces.
-NODE_ROWS as (
-    select
-        cast(interval_start as date) as usage_start,
-        node,
-        node_labels
-    from openshift_node_labels_line_items_daily
-    where source = :source
-        and year = :year
-        and month = :month
-        and interval_start >= :start_date
-        and interval_start < :end_date + interval '1' day
-),
-NAMESPACE_ROWS as (
-    select
-        cast(interval_start as date) as usage_start,
-        namespace,
-        namespace_labels
-    from openshift_namespace_labels_line_items_daily
-    where source = :source
-        and year = :year
-        and month = :month
-        and interval_start >= :start_date
-        and interval_start < :end_date + interval '1' day
-),
--- 3.1: filter(text), once for each text. A NULL text finds no row below and stays NULL; the JSON text
--- null is a NULL map. Where K is NULL, membership is unknown for every key and {} is left.
-FILTERED as (
+-- 3.1: filter(text) of P.pod_labels, once for each text. A NULL text finds no row below and
+-- stays NULL; of the JSON text null the map is NULL. Where K is NULL, membership is unknown for
+-- every key and {} is left.
+POD_LABELS as (
     select
         label_text,
-        json_format(cast(map_filter(labels, (k, v) -> contains(K.keys, k)) as json)) as labels
+        json_format(cast(labels as json)) as labels
     from (
         select
             texts.label_text,
-            cast(json_parse(texts.label_text) as map(varchar, varchar)) as labels
+            map_filter(
+                cast(json_parse(texts.label_text) as map(varchar, varchar)),
+                (name, value) -> contains(K.keys, name)
+            ) as labels
         from (
-            select pod_labels as label_text
+            select distinct pod_labels as label_text
             from P
             where pod_labels is not null
-            union
-            select node_labels as label_text
-            from NODE_ROWS
-            where node_labels is not null
-            union
-            select namespace_labels as label_text
-            from NAMESPACE_ROWS
-            where namespace_labels is not null
         ) as texts
-    ) as parsed
-    cross join K
+        cross join K
+    ) as filtered
 ),
--- 3.2: NL' and NSL'. Distinct after the filter; NULL and {} are different sets; several sets of a day
--- fan out below (7-23 to 7-27).
+-- 3.2: NL' and NSL': filter(text) of each label row of a day (3.1), distinct after the filter; NULL
+-- and {} are different sets. Several sets of a day fan out below (7-23 to 7-27).
 NL as (
     select distinct
-        NODE_ROWS.usage_start,
-        NODE_ROWS.node,
-        FILTERED.labels
-    from NODE_ROWS
-    left join FILTERED
-        on FILTERED.label_text = NODE_ROWS.node_labels
+        usage_start,
+        node,
+        json_format(cast(labels as json)) as labels
+    from (
+        select
+            cast(n.interval_start as date) as usage_start,
+            n.node,
+            map_filter(
+                cast(json_parse(n.node_labels) as map(varchar, varchar)),
+                (name, value) -> contains(K.keys, name)
+            ) as labels
+        from openshift_node_labels_line_items_daily as n
+        cross join K
+        where n.source = :source
+            and n.year = :year
+            and n.month = :month
+            and n.interval_start >= :start_date
+            and n.interval_start < :end_date + interval '1' day
+    ) as filtered
 ),
 NSL as (
     select distinct
-        NAMESPACE_ROWS.usage_start,
-        NAMESPACE_ROWS.namespace,
-        FILTERED.labels
-    from NAMESPACE_ROWS
-    left join FILTERED
-        on FILTERED.label_text = NAMESPACE_ROWS.namespace_labels
+        usage_start,
+        namespace,
+        json_format(cast(labels as json)) as labels
+    from (
+        select
+            cast(n.interval_start as date) as usage_start,
+            n.namespace,
+            map_filter(
+                cast(json_parse(n.namespace_labels) as map(varchar, varchar)),
+                (name, value) -> contains(K.keys, name)
+            ) as labels
+        from openshift_namespace_labels_line_items_daily as n
+        cross join K
+        where n.source = :source
+            and n.year = :year
+            and n.month = :month
+            and n.interval_start >= :start_date
+            and n.interval_start < :end_date + interval '1' day
+    ) as filtered
 ),
 -- 3.3-1: an hour of a node reported twice counts with its maximum. Here and below, a maximum of
 -- doubles is NaN only where there is nothing else: written out, as engines differ.
@@ -153,7 +150,8 @@ NODE_HOURS as (
         and interval_start < :end_date + interval '1' day
     group by interval_start, node
 ),
--- 3.3-2: NC, the hours that were reported, not 24 of them. Nodes '' and NULL are groups of their own.
+-- 3.3-2: NC, the hours that were reported, not 24 of them. Nodes '' and NULL are groups of their
+-- own.
 NC as (
     select
         cast(interval_start as date) as usage_start,
@@ -184,10 +182,10 @@ JOINED as (
         CAT.cost_category_id,
         coalesce(NL.labels, '{}') as of_node,
         coalesce(NSL.labels, '{}') as of_namespace,
-        FILTERED.labels as of_pod
+        POD_LABELS.labels as of_pod
     from P
-    left join FILTERED
-        on FILTERED.label_text = P.pod_labels
+    left join POD_LABELS
+        on POD_LABELS.label_text = P.pod_labels
     left join NL
         on NL.node = P.node
         and NL.usage_start = P.usage_start
@@ -202,8 +200,8 @@ JOINED as (
     left join reporting_ocp_cost_category_namespace as CAT
         on P.namespace like CAT.namespace
 ),
--- 3.5: L, once for each combination: node < namespace < pod, the later wins. Where the pod's own map
--- is NULL there is no L (8.1-3).
+-- 3.5: L, once for each combination: node < namespace < pod, the later wins. Where the pod's own
+-- map is NULL there is no L (8.1-3).
 L as (
     select
         of_node,
@@ -276,7 +274,8 @@ GROUPED as (
         and L.of_pod = JOINED.of_pod
     group by usage_start, namespace, node, source, L.labels
 )
--- 3.5, 4.5: the row. Seconds to hours first, then bytes to GiB by G = 2^-30, which is exact (6.3-2).
+-- 3.5, 4.5: the row. Seconds to hours first, then bytes to GiB by G = 2^-30, which is exact
+-- (6.3-2).
 select
     cast(null as varchar) as uuid,
     cast(:report_period_id as integer) as report_period_id,

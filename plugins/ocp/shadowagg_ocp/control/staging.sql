@@ -1,7 +1,7 @@
--- The staging table: pod, storage and unallocated rows of one sub-window, as they are written to the
--- lake (ocp.md 3.6, 3.7, 4.5). The first two are combined by a distinct union in production; all of
--- a group's key stands in its row, so nothing is ever equal there, and a plain union says the same.
--- Unallocated rows may be equal to each other, and stay (7-45).
+-- The staging table: pod, storage and unallocated rows of one sub-window, as they are written to
+-- the lake (ocp.md 3.6, 3.7, 4.5). The first two are combined by a distinct union in production;
+-- all of a group's key stands in its row, so nothing is ever equal there, and a plain union says
+-- the same. Unallocated rows may be equal to each other, and stay (7-45).
 with
 WRITTEN as (
     select * from pods

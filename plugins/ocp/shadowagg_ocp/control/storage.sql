@@ -1,7 +1,7 @@
 -- Storage rows: capacity, request and usage per day, volume, place and label set (ocp.md 3.4, 3.6).
--- One sub-window; the section that a clause comes from stands beside it. The whole stage is left out
--- where the lake table of volumes does not exist. A label set is carried as its canonical JSON text:
--- keys sorted, no blanks, so that equal maps have equal texts (6.2-4, 6.2-5).
+-- One sub-window; the section that a clause comes from stands beside it. The whole stage is left
+-- out where the lake table of volumes does not exist. A label set is carried as its canonical JSON
+-- text: keys sorted, no blanks, so that equal maps have equal texts (6.2-4, 6.2-5).
 with
 -- 3.1: K, one row; NULL without any enabled key, as array_agg of no row is NULL.
 K as (
@@ -76,41 +76,20 @@ SC as (
     from VN
     group by usage_start, persistentvolume
 ),
--- 1.1: the label rows of nodes and of namespaces.
-NODE_ROWS as (
-    select
-        cast(interval_start as date) as usage_start,
-        node,
-        node_labels
-    from openshift_node_labels_line_items_daily
-    where source = :source
-        and year = :year
-        and month = :month
-        and interval_start >= :start_date
-        and interval_start < :end_date + interval '1' day
-),
-NAMESPACE_ROWS as (
-    select
-        cast(interval_start as date) as usage_start,
-        namespace,
-        namespace_labels
-    from openshift_namespace_labels_line_items_daily
-    where source = :source
-        and year = :year
-        and month = :month
-        and interval_start >= :start_date
-        and interval_start < :end_date + interval '1' day
-),
--- 3.1: filter(text), once for each text. A NULL text finds no row below and stays NULL; the JSON text
--- null is a NULL map. Where K is NULL, membership is unknown for every key and {} is left.
-FILTERED as (
+-- 3.1: filter(text) of both label columns of S, once for each text. A NULL text finds no row below
+-- and stays NULL; of the JSON text null the map is NULL. Where K is NULL, membership is unknown for
+-- every key and {} is left.
+VOLUME_LABELS as (
     select
         label_text,
-        json_format(cast(map_filter(labels, (k, v) -> contains(K.keys, k)) as json)) as labels
+        json_format(cast(labels as json)) as labels
     from (
         select
             texts.label_text,
-            cast(json_parse(texts.label_text) as map(varchar, varchar)) as labels
+            map_filter(
+                cast(json_parse(texts.label_text) as map(varchar, varchar)),
+                (name, value) -> contains(K.keys, name)
+            ) as labels
         from (
             select persistentvolume_labels as label_text
             from S
@@ -119,41 +98,59 @@ FILTERED as (
             select persistentvolumeclaim_labels as label_text
             from S
             where persistentvolumeclaim_labels is not null
-            union
-            select node_labels as label_text
-            from NODE_ROWS
-            where node_labels is not null
-            union
-            select namespace_labels as label_text
-            from NAMESPACE_ROWS
-            where namespace_labels is not null
         ) as texts
-    ) as parsed
-    cross join K
+        cross join K
+    ) as filtered
 ),
--- 3.2: NL' and NSL'. Distinct after the filter; NULL and {} are different sets; several sets of a day
--- fan out below (7-23 to 7-27).
+-- 3.2: NL' and NSL': filter(text) of each label row of a day (3.1), distinct after the filter; NULL
+-- and {} are different sets. Several sets of a day fan out below (7-23 to 7-27).
 NL as (
     select distinct
-        NODE_ROWS.usage_start,
-        NODE_ROWS.node,
-        FILTERED.labels
-    from NODE_ROWS
-    left join FILTERED
-        on FILTERED.label_text = NODE_ROWS.node_labels
+        usage_start,
+        node,
+        json_format(cast(labels as json)) as labels
+    from (
+        select
+            cast(n.interval_start as date) as usage_start,
+            n.node,
+            map_filter(
+                cast(json_parse(n.node_labels) as map(varchar, varchar)),
+                (name, value) -> contains(K.keys, name)
+            ) as labels
+        from openshift_node_labels_line_items_daily as n
+        cross join K
+        where n.source = :source
+            and n.year = :year
+            and n.month = :month
+            and n.interval_start >= :start_date
+            and n.interval_start < :end_date + interval '1' day
+    ) as filtered
 ),
 NSL as (
     select distinct
-        NAMESPACE_ROWS.usage_start,
-        NAMESPACE_ROWS.namespace,
-        FILTERED.labels
-    from NAMESPACE_ROWS
-    left join FILTERED
-        on FILTERED.label_text = NAMESPACE_ROWS.namespace_labels
+        usage_start,
+        namespace,
+        json_format(cast(labels as json)) as labels
+    from (
+        select
+            cast(n.interval_start as date) as usage_start,
+            n.namespace,
+            map_filter(
+                cast(json_parse(n.namespace_labels) as map(varchar, varchar)),
+                (name, value) -> contains(K.keys, name)
+            ) as labels
+        from openshift_namespace_labels_line_items_daily as n
+        cross join K
+        where n.source = :source
+            and n.year = :year
+            and n.month = :month
+            and n.interval_start >= :start_date
+            and n.interval_start < :end_date + interval '1' day
+    ) as filtered
 ),
 -- 3.6: the source relation. VN is found without the volume, SC without namespace and claim (8.1-8);
--- VN, NL', NSL' and CAT may each repeat a row of S. Without labels, node and namespace have {}, volume
--- and claim have NULL.
+-- VN, NL', NSL' and CAT may each repeat a row of S. Without labels, node and namespace have {},
+-- volume and claim have NULL.
 JOINED as (
     select
         S.*,
@@ -166,9 +163,9 @@ JOINED as (
         PV_LABELS.labels as of_volume,
         PVC_LABELS.labels as of_claim
     from S
-    left join FILTERED as PV_LABELS
+    left join VOLUME_LABELS as PV_LABELS
         on PV_LABELS.label_text = S.persistentvolume_labels
-    left join FILTERED as PVC_LABELS
+    left join VOLUME_LABELS as PVC_LABELS
         on PVC_LABELS.label_text = S.persistentvolumeclaim_labels
     left join VN
         on VN.usage_start = S.usage_start

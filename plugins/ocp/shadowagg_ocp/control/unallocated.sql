@@ -33,8 +33,8 @@ USED as (
             'Storage unattributed'
         )
 ),
--- 3.7: per node and day. The doubles are those of the staging table (6.3-3); a maximum of doubles is
--- NaN only where there is nothing else: written out, as engines differ.
+-- 3.7: per node and day. The doubles are those of the staging table (6.3-3); a maximum of doubles
+-- is NaN only where there is nothing else: written out, as engines differ.
 PER_NODE as (
     select
         node,

@@ -31,13 +31,13 @@ __all__ = ["generate"]
 def generate(folder: Path, *, seed: int, rows: int, days: int) -> None:
     """Write a scenario folder with one OpenShift cluster.
 
-    Memory is bounded by one day; a million rows take about a minute.
+    Memory is bounded by one day; a million rows take about ten seconds.
 
     Args:
         folder: made if missing; must be empty.
         seed: picks month, names, numbers; the same seed, rows and days give the same bytes.
-        rows: wanted rows of the daily pod table, met within some per cent; a month that shows every
-            shape has a few hundred a day at least.
+        rows: wanted rows of the daily pod table, met within some per cent; never fewer than about
+            140 a day, which show every shape.
         days: days of the window, 1 to 31; 28 and 29 give a whole February.
 
     Raises:
