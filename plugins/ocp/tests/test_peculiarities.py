@@ -90,18 +90,18 @@ def test_8_1_8_nodes_of_a_volume_are_counted_over_namespaces_and_claims(run):
 
 
 def test_8_1_9_a_volume_whose_placements_have_no_node_is_infinite_and_refused_by_postgres(run):
-    outcome = run.refused(
-        Situation(
-            pods=[pod(), pod(pod="p2", node=None)],
-            storage=[volume(pod="p2", persistentvolumeclaim_usage_byte_seconds=0.0)],
-        )
+    situation = Situation(
+        pods=[pod(), pod(pod="p2", node=None)],
+        storage=[volume(pod="p2", persistentvolumeclaim_usage_byte_seconds=0.0)],
     )
+    run.refused(situation)
 
-    assert "daily_summary" not in outcome.stages
-    (row,) = outcome.staged("Storage")
-    assert (None, "i-1") == (row["node"], row["resource_id"])
-    assert 10.0 == row[CAPACITY]
-    assert math.inf == row[REQUEST]
+    row = the(
+        run.lake(situation).staged("Storage"),
+        node=None,
+        resource_id="i-1",
+        **{CAPACITY: 10.0, REQUEST: math.inf},
+    )
     assert math.isnan(row[USAGE])
 
 

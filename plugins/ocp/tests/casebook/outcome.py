@@ -14,7 +14,8 @@ from typing import Any
 from shadowagg.errors import InputRefused, ShadowaggError
 from shadowagg.paths import PathRequest, open_path
 from shadowagg.plan import make_plan
-from shadowagg_ocp.provider import OCP
+from shadowagg.provider import Provider
+from shadowagg_ocp.provider import OCP, OpenShift
 from shadowagg_ocp.rowsets import MEASURES
 
 from .situation import Situation
@@ -98,23 +99,37 @@ class Runner:
             raise AssertionError(f"{self.mode} refused a valid input: {refusal}") from refusal
         return outcome
 
-    def refused(self, situation: Situation) -> Outcome:
-        """The stages made before the path refused a situation that production refuses.
+    def lake(self, situation: Situation) -> Outcome:
+        """The stages up to the lake's staging table, of a situation that only PostgreSQL refuses.
+
+        Raises:
+            AssertionError: if the path refuses it before.
+        """
+        stages = tuple(stage for stage in OCP.stages if stage.name != "daily_summary")
+        outcome, refusal = self._run(situation, OpenShift(stages=stages))
+        if refusal is not None:
+            raise AssertionError(f"{self.mode} refused before PostgreSQL: {refusal}") from refusal
+        return outcome
+
+    def refused(self, situation: Situation) -> None:
+        """Hold that the path refuses a situation that production refuses.
 
         Raises:
             AssertionError: if it did not, or gave another kind of error.
         """
-        outcome, refusal = self._run(situation)
+        _, refusal = self._run(situation)
         if isinstance(refusal, InputRefused):
-            return outcome
+            return
         was = "taken" if refusal is None else f"not refused but failed: {refusal!r}"
         raise AssertionError(f"an input that production refuses was {was} by {self.mode}")
 
-    def _run(self, situation: Situation) -> tuple[Outcome, ShadowaggError | None]:
+    def _run(
+        self, situation: Situation, provider: Provider = OCP
+    ) -> tuple[Outcome, ShadowaggError | None]:
         scenario = situation.write(self.folder / f"{self.mode}-{next(self._numbers)}")
-        (window,) = OCP.windows(scenario)
+        (window,) = provider.windows(scenario)
         request = PathRequest(
-            provider=OCP,
+            provider=provider,
             plan=make_plan(window, first_day_with_data=situation.first_day_with_data),
             inputs=scenario.inputs(),
         )
