@@ -59,13 +59,13 @@ def run(arguments: list[str]) -> int:
 def measure(benchmark, request):
     """Time a process over three runs; note what it is, how many rows, and its peak memory."""
 
-    def go(what: str, arguments: list[str], *, rows: int, rounds: int = 3) -> None:
+    def go(what: str, arguments: list[str], *, rows: int, rounds: int = 3, of: str = "") -> None:
         peaks: list[int] = []
         benchmark.extra_info.update(what=what, rows=rows)
         benchmark.pedantic(lambda: peaks.append(run(arguments)), rounds=rounds, iterations=1)
         benchmark.extra_info["peak_mb"] = round(max(peaks) / 1e6)
         request.config.stash.setdefault(MEASURED, []).append(
-            (request.module.__name__, rows, what, min(benchmark.stats.stats.data), max(peaks))
+            (request.module.__name__ + of, rows, what, min(benchmark.stats.stats.data), max(peaks))
         )
 
     return go

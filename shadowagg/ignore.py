@@ -142,6 +142,8 @@ def load_ignore_rules(file: Path) -> tuple[IgnoreRule, ...]:
         text = file.read_text(encoding="utf-8")
         document = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
         listed = document["rules"]
+        if not isinstance(listed, list) or not all(isinstance(rule, dict) for rule in listed):
+            raise TypeError("rules")  # noqa: TRY301 - one way out
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot be read: {error}", on=f"ignore rules {file}", hint="write TOML or JSON"

@@ -1,7 +1,7 @@
 """Doubles to stored decimals, exactly as Trino converts them on an insert.
 
 Trino takes the *shortest* decimal text that reads back as the double (Java's `Double.toString`,
-Python's `repr`) and rounds that text half up, away from zero (`ocp.md` 6.3-4). Neither Arrow's cast
+Python's `repr`) and rounds that text half up, away from zero. Neither Arrow's cast
 nor scaled arithmetic gives that. Making texts gives it, but costs most of a microsecond a value;
 `_units` gives the same with plain arithmetic on whole arrays in a tenth of the time, and leaves the
 few values that it cannot settle to the texts.
@@ -173,7 +173,8 @@ def _units(values: pa.Array, scale: int) -> tuple[pa.Array, pa.Array]:
 
     See the module's text for the reasoning.
     """
-    a = pc.abs(values)
+    negative = (pc.min(values).as_py() or 0.0) < 0
+    a = pc.abs(values) if negative else pc.add(values, 0.0)  # -0.0 becomes 0.0
     high, low = _product(a, 10.0**scale)
     largest = pc.max(high).as_py() or 0.0
     too_large = None
@@ -193,7 +194,9 @@ def _units(values: pa.Array, scale: int) -> tuple[pa.Array, pa.Array]:
     elif largest < 1e16:
         units, doubt = _shortest_below_ten(rest, error, half)
         short, is_short = _fifteen_digits(a, 10.0 ** (scale - 1))
-        units = pc.if_else(is_short, pc.subtract(pc.multiply(short, 10), whole), units)
+        if pc.any(is_short, min_count=0).as_py():
+            short = pc.multiply(short.cast(pa.int64()), 10)
+            units = pc.if_else(is_short, pc.subtract(short, whole), units)
     else:
         small = pc.less(high, 1e16)
         grid = pc.if_else(
@@ -203,11 +206,13 @@ def _units(values: pa.Array, scale: int) -> tuple[pa.Array, pa.Array]:
         )
         units, doubt = _shortest(whole, rest, error, grid, pc.if_else(small, half, 0.5))
         short, is_short = _fifteen_digits(a, pc.divide(10.0**scale, grid))
-        short = pc.multiply(short, grid.cast(pa.int64()))
-        units = pc.if_else(is_short, pc.subtract(short, whole), units)
+        if pc.any(is_short, min_count=0).as_py():
+            short = pc.multiply(short.cast(pa.int64()), grid.cast(pa.int64()))
+            units = pc.if_else(is_short, pc.subtract(short, whole), units)
     units = pc.add(whole, units)
     doubtful = pc.less(doubt, pc.multiply(error, _DOUBT))
-    units = pc.if_else(pc.less(values, 0.0), pc.negate(units), units)
+    if negative:
+        units = pc.if_else(pc.less(values, 0.0), pc.negate(units), units)
     return units, doubtful if too_large is None else pc.or_(doubtful, too_large)
 
 
@@ -232,13 +237,13 @@ def _distance(left: pa.Array, right: pa.Array) -> pa.Array:
 
 
 def _fifteen_digits(a: pa.Array, factor: pa.Array | float) -> tuple[pa.Array, pa.Array]:
-    """The closest decimal of 15 digits as an integer times 1/factor, and whether it reads back as `a`.
+    """The closest decimal of 15 digits as an integer in 1/factor, and whether it reads back as `a`.
 
     Exact: the integer is below 2^53, the factor a power of ten, so the quotient is rounded once, as
     reading the decimal's text would.
     """
     digits = pc.round(pc.multiply(a, factor))
-    return digits.cast(pa.int64()), pc.equal(pc.divide(digits, factor), a)
+    return digits, pc.equal(pc.divide(digits, factor), a)
 
 
 def _shortest_below_ten(
@@ -274,6 +279,6 @@ def _shortest(
     doubt = pc.min_element_wise(
         _distance(moved, pc.round(moved)),
         _distance(distance, error),
-        _distance(distance, pc.multiply(grid16, 0.5)),
+        pc.subtract(pc.multiply(grid16, 0.5), distance),
     )
     return pc.subtract(chosen, digits).cast(pa.int64()), doubt

@@ -157,7 +157,7 @@ def without_nulls(table: pa.Table, *columns: str) -> pa.Table:
 
 
 def group(table: pa.Table, keys: Sequence[str], aggregates: Aggregates) -> pa.Table:
-    """`GROUP BY keys` with sums and maxima; NULL is one ordinary key (`ocp.md` notation).
+    """`GROUP BY keys` with sums and maxima; NULL is one ordinary key.
 
     The maximum of a text is bytewise (= by code points); sums and maxima pass over NULL and give
     NULL for nothing else; maxima pass over NaN. Sums are added in the order of the rows.
@@ -253,8 +253,16 @@ def _dense(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array, int]:
 
 def lookup(left: Sequence[pa.Array], right: Sequence[pa.Array]) -> pa.Array:
     """For every left row the right row with an equal key, NULL for none; right keys are unique."""
-    left_key, right_key = composite_keys(left, right)
-    return pc.index_in(left_key, value_set=right_key, skip_nulls=True)
+    return _places(*composite_keys(left, right))
+
+
+def _places(left_key: pa.Array, right_key: pa.Array) -> pa.Array:
+    """Where each left key stands among the right ones, int32; NULL for NULL or not there."""
+    largest = max(pc.max(left_key).as_py() or 0, pc.max(right_key).as_py() or 0)
+    if largest > len(left_key) // 2:
+        return pc.index_in(left_key, value_set=right_key, skip_nulls=True)
+    # Few possible keys: look each of them up once, then gather.
+    return pc.index_in(positions(largest + 1), value_set=right_key, skip_nulls=True).take(left_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +301,7 @@ def match_all(left: Sequence[pa.Array], right: Sequence[pa.Array]) -> Matches:
     order = pc.sort_indices(right_key)
     runs = pc.value_counts(pc.drop_null(right_key.take(order)))
     counts = runs.field("counts")
-    slot = pc.index_in(left_key, value_set=runs.field("values"), skip_nulls=True)
+    slot = _places(left_key, runs.field("values"))
     ends = pc.cumulative_sum(counts)
     first = pc.subtract(ends, counts).take(slot)
     if not len(counts) or pc.max(counts).as_py() == 1:
@@ -312,7 +320,7 @@ def match_all(left: Sequence[pa.Array], right: Sequence[pa.Array]) -> Matches:
 
 
 def is_like(texts: pa.Array, pattern: str) -> pa.Array:
-    r"""`text LIKE pattern` without an escape character (`ocp.md` 6.1-5); NULL for NULL.
+    r"""`text LIKE pattern` without an escape character; NULL for NULL.
 
     Arrow takes the backslash for one, so it is doubled.
 

@@ -39,7 +39,7 @@ class LabelSets:
 
     Args:
         keys: the keys that are kept; None where the list itself is NULL, and then no key is kept but
-            texts are still read, and refused (`ocp.md` 3.1).
+            texts are still read, and refused.
     """
 
     def __init__(self, keys: Iterable[str] | None) -> None:
@@ -159,7 +159,7 @@ class LabelSets:
             layers: int32 arrays of set numbers, of one length, lowest precedence first.
 
         Returns:
-            Canonical JSON texts, distinct in the dictionary; NULL where a layer is NULL (`ocp.md` 6.2-3).
+            Canonical JSON texts, distinct in the dictionary; NULL where a layer is NULL.
         """
         key, _ = composite_keys(layers, [layer.slice(0, 0) for layer in layers])
         coded = key.dictionary_encode()

@@ -1,4 +1,4 @@
-"""One label text: how the engine reads it, how it writes it (`ocp.md` 6.2, engine facts *JSON*, *Maps*)."""
+"""One label text: how the engine reads it, how it writes it (engine facts *JSON*, *Maps*)."""
 
 from __future__ import annotations
 

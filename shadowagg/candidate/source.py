@@ -65,7 +65,7 @@ class Source:
             return self._exists[table.name]
 
     def earliest(self, table: InputTable) -> dt.date | None:
-        """The day of the smallest time value in the window, of the window's source (`ocp.md` 3.0-1).
+        """The day of the smallest time value in the window, of the window's source.
 
         Statistics answer where they can; only row groups that reach over the window's start, or have
         no statistics, are read.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import importlib.resources
+import importlib.util
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,11 @@ class Embedded:
 
     mode = "embedded"
     stand_in = True
+
+    def __init__(self) -> None:
+        # Asked now, not at the first window: `paths.open_path` says what to install.
+        if importlib.util.find_spec("duckdb") is None:
+            raise ModuleNotFoundError("No module named 'duckdb'", name="duckdb")
 
     def run(self, request: PathRequest) -> Iterator[StageTable]:
         """Yield the stages in the provider's order, each over the whole window (`paths`).

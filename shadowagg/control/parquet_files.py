@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -205,7 +205,6 @@ class FilesElsewhere:
 
     connection: duckdb.DuckDBPyConnection
     filesystem: fs.FileSystem
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def columns(self, files: Sequence[InputFile]) -> list[Mapping[str, FileColumn]]:
         """See `ParquetFiles.columns`."""
@@ -223,7 +222,7 @@ class FilesElsewhere:
         """See `ParquetFiles.relation`."""
         import pyarrow.dataset as ds  # only where files are really read
 
-        name = f"files {next(self._numbers)}"
+        name = f"{files[0].path} and {len(files) - 1} more"  # a file is in one group only
         self.connection.register(
             name,
             ds.dataset(

@@ -20,7 +20,8 @@ _KNOWN = (
 )
 """What DuckDB and `macros.sql` say -> the reason; none of it quotes a value."""
 
-_CONVERSION = re.compile(r"\b(?:to|TO|as|AS)(?: type)? ([A-Z][A-Z0-9_]*(?:\([0-9, ]+\))?)\W*$")
+_WHERE = re.compile(r" when casting from source column .*$")
+_CONVERSION = re.compile(r" (?:to|destination type) ([A-Z][A-Z0-9_]*(?:\([0-9, ]+\))?)$")
 
 
 def reason(message: str, select: exp.Expression) -> str:
@@ -38,10 +39,10 @@ def reason(message: str, select: exp.Expression) -> str:
         if said in first:
             return meant
     for text in texts_in(select):
-        # Short texts would be found by chance.
-        if " " in text and text in first:
+        # Anything shorter than a clause would be found by chance.
+        if len(text.split()) > 2 and text in first:
             return text
-    conversion = _CONVERSION.search(first)
+    conversion = _CONVERSION.search(_WHERE.sub("", first))
     if conversion:
         return f"a value cannot be converted to {conversion.group(1)}"
-    return f"the statement failed with a {first.partition(':')[0].lower() or 'message of no words'}"
+    return f"the statement failed: {first.partition(':')[0].lower()}"

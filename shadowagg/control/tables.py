@@ -49,7 +49,9 @@ _READ_AS: dict[tuple[str, Kind], str] = {
     ("time", "milliseconds"): _AS_IT_IS,
     # Finer times are rounded to the millisecond, not cut (`engine-facts.md`, Dates).
     ("time", "time"): "CAST(CAST({} AS TIMESTAMP_MS) AS TIMESTAMP)",
-    ("time", "utc time"): ("CAST(CAST(MAKE_TIMESTAMP(EPOCH_US({})) AS TIMESTAMP_MS) AS TIMESTAMP)"),
+    ("time", "utc time"): (
+        "CAST(CAST(MAKE_TIMESTAMP(EPOCH_US(CAST({} AS TIMESTAMPTZ))) AS TIMESTAMP_MS) AS TIMESTAMP)"
+    ),
     ("integer", "whole"): "CAST({} AS INTEGER)",
     ("boolean", "boolean"): _AS_IT_IS,
     ("uuid", "uuid"): _AS_IT_IS,

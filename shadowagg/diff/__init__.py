@@ -11,7 +11,8 @@
       numbers.py          numbers within their tolerance
     datacompy_check.py  a second judge for what is left
     ignored.py          what ignore rules cover
-    totals.py           sums per day and group
+    totals.py           totals per day and group, and how far they may lie apart
+      sums.py             sums that cannot run over
     samples.py texts.py some of the rows, as text
     result.py           StageDiff: what is recorded
     fenced.py           the comparison as a task of a fenced process

@@ -242,11 +242,12 @@ def _shifted(control: pa.ChunkedArray, candidate: pa.ChunkedArray) -> Codes | No
         return None
     size = high - low + 1
     null = size if control.null_count or candidate.null_count else None
+    type_ = pa.int32() if size < (1 << 31) - 1 else pa.int64()
     shifted = []
     for side in sides:
         whole = pa.concat_arrays([*side.chunks, pa.array([], side.type)]).cast(pa.int64())
         whole = pc.subtract(whole, pa.scalar(low, pa.int64()))
-        shifted.append(whole if null is None else pc.fill_null(whole, null))
+        shifted.append((whole if null is None else pc.fill_null(whole, null)).cast(type_))
     return Codes(shifted[0], shifted[1], size + (null is not None), null)
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +19,7 @@ from shadowagg.diff.texts import text_of
 from shadowagg.diff.totals import compare_totals
 from shadowagg.errors import RowSetInvalid
 from shadowagg.ignore import IgnoreRule
-from shadowagg.rowset import Column, Role, RowSet, RowSetSpec
+from shadowagg.rowset import Column, Role, RowSet
 
 __all__ = ["Comparison", "compare", "compare_rows"]
 

@@ -100,13 +100,15 @@ def ask_datacompy(
     # agrees never needs it.
     import datacompy
 
+    # polars has an allocator of its own, which cannot use what Arrow's holds in reserve.
+    pa.default_memory_pool().release_unused()
     handed = _handed(control, [part.kind for part in left])
     with warnings.catch_warnings():
         # datacompy calls polars by names that polars is about to drop.
         warnings.simplefilter("ignore", DeprecationWarning)
         comparison = datacompy.PolarsCompare(
-            _frame(candidate, control, left, handed, codes, of_control=False),
-            _frame(control, control, left, handed, codes, of_control=True),
+            _frame(candidate, left, handed, codes, of_control=False),
+            _frame(control, left, handed, codes, of_control=True),
             join_columns=[_KIND, *(part.name for part in handed if part.key)],
             df1_name=_ONE,
             df2_name=_OTHER,
@@ -212,7 +214,6 @@ def _free(name: str, parts: Sequence[_Handed]) -> str:
 
 def _frame(
     side: RowSet,
-    control: RowSet,
     left: Sequence[_Left],
     handed: Sequence[_Handed],
     codes: Mapping[str, Codes],

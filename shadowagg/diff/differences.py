@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import TypeVar
 
@@ -98,15 +98,16 @@ def find_differences(control: RowSet, candidate: RowSet) -> Differences:
     spec = control.spec
     keys = {name for kind in spec.kinds for name in kind.key}
     encoded = [column for column in spec.compared if column.name in keys or not is_numeric(column)]
-    codes = dict(
-        _in_threads(
-            lambda column: (
-                column.name,
-                encode(control.table[column.name], candidate.table[column.name]),
-            ),
-            encoded,
-        )
-    )
+    # Columns of one value are many, and share one array of zeros.
+    constant = fold([], control.num_rows, candidate.num_rows)
+
+    def of_column(column: Column) -> tuple[str, Codes]:
+        made = encode(control.table[column.name], candidate.table[column.name])
+        if made.size <= 1:
+            made = replace(made, control=constant.control, candidate=constant.candidate)
+        return column.name, made
+
+    codes = dict(_in_threads(of_column, encoded))
     rows = _rows_by_kind(spec, control.table), _rows_by_kind(spec, candidate.table)
     differences = _differences(control, candidate, codes, rows)
     if all(kind.settled for kind in differences.kinds):
@@ -151,9 +152,9 @@ def _differences(
 ) -> Differences:
     spec = control.spec
     matched = [
-        (kind, *_match(kind, control, candidate, codes, *kind_rows))
-        for kind, *kind_rows in zip(spec.kinds, *rows, strict=True)
-        if any(len(side) for side in kind_rows)
+        (kind, *_match(kind, control, candidate, codes, (control_rows, candidate_rows)))
+        for kind, control_rows, candidate_rows in zip(spec.kinds, *rows, strict=True)
+        if len(control_rows) or len(candidate_rows)
     ]
     numeric = [column for column in spec.compared if is_numeric(column)]
     numbers = _in_threads(
@@ -185,10 +186,10 @@ def _match(
     control: RowSet,
     candidate: RowSet,
     codes: Mapping[str, Codes],
-    control_rows: pa.Array,
-    candidate_rows: pa.Array,
+    rows: tuple[pa.Array, pa.Array],
 ) -> tuple[Pairs, Pairing, pa.Array, pa.Array]:
     """Pairs, what the keys alone say, all missing rows, all extra rows."""
+    control_rows, candidate_rows = rows
     key = [codes[name] for name in kind.key]
     if len(control_rows) < control.num_rows or len(candidate_rows) < candidate.num_rows:
         key = [column.take(control_rows, candidate_rows) for column in key]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from shadowagg.diff.comparison import compare_rows
 from shadowagg.errors import InputUnreadable
-from shadowagg.ignore import IgnoreRule
+from shadowagg.ignore import IgnoreRule, load_ignore_rules
 from shadowagg.rowset import Role, RowSet, RowSetSpec
 
 __all__ = ["observe", "read_row_set"]
@@ -22,14 +23,16 @@ _MOST_ROWS_KEPT = 10_000
 _SAMPLE_ROWS = 20
 
 
-def observe(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     """Compare two files and write the rows that differ.
 
     Args:
         request: `spec` (`provider:stage`), `control` and `candidate` (paths of Arrow IPC or Parquet
-            files), `today` (ISO day on which rules are in force), and if wanted `ignore` (rules as plain values), `rows_for_datacompy`, `samples` (whether values of rows may be kept; true).
+            files), `today` (ISO day on which rules are in force), and if wanted `ignore` (rules as
+            plain values, or the path of a file of rules), `rows_for_datacompy`, `samples` (whether
+            rows may be kept; true), `sample_rows` (how many).
         folder: where `difference/<stage>.control.parquet` and `….candidate.parquet` are written:
-            the first rows that are changed or on one side only. Not if samples are off.
+            the first rows that are changed or on one side only. Not if samples are off; None: none.
 
     Returns:
         `StageDiff.to_json()`.
@@ -37,23 +40,32 @@ def observe(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         InputUnreadable: for a file that cannot be read.
         RowSetInvalid: for rows that do not conform to their specification.
+        UserError: for an ignore rule that is none.
     """
+    _keep_pandas_out()
     spec = _specification(request["spec"])
+    rules = _rules(request.get("ignore") or ())
     control = read_row_set(spec, Path(request["control"]))
     candidate = read_row_set(spec, Path(request["candidate"]))
     samples = bool(request.get("samples", True))
     comparison = compare_rows(
         control,
         candidate,
-        ignore=[IgnoreRule.from_json(rule) for rule in request.get("ignore", ())],
+        ignore=rules,
         today=dt.date.fromisoformat(request["today"]),
         rows_for_datacompy=int(request.get("rows_for_datacompy", 100_000)),
-        sample_rows=_SAMPLE_ROWS if samples else 0,
+        sample_rows=int(request.get("sample_rows", _SAMPLE_ROWS)) if samples else 0,
     )
-    if samples:
+    if samples and folder is not None:
         _write(comparison.diff.stage, "control", control, comparison.control_rows, folder)
         _write(comparison.diff.stage, "candidate", candidate, comparison.candidate_rows, folder)
     return comparison.diff.to_json()
+
+
+def _rules(given: str | Sequence[Mapping[str, Any]]) -> Sequence[IgnoreRule]:
+    if isinstance(given, str):
+        return load_ignore_rules(Path(given))
+    return [IgnoreRule.from_json(rule) for rule in given]
 
 
 def read_row_set(spec: RowSetSpec, file: Path) -> RowSet:
@@ -90,12 +102,38 @@ def _read_parquet(spec: RowSetSpec, file: Path) -> pa.Table:
         return source.read([name for name in names if name not in left_out])
 
 
+def _keep_pandas_out() -> None:
+    """Let Arrow take it that there is no pandas.
+
+    Arrow imports pandas, at half a second and 60 MB, to recognise its objects among the first
+    Python values that it is given. This process is given none. Whoever asks for pandas by name,
+    as datacompy and `to_pandas()` do, still gets it.
+    """
+    if "pandas" in sys.modules:
+        return
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.scalar(0)
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """A finder of modules that does not find pandas."""
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
+        """Nothing to say of any other module."""
+        del path, target
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
 def _specification(name: str) -> RowSetSpec:
     """The specification of that name, from the installed providers."""
     from shadowagg.discovery import registry
 
-    spec: RowSetSpec = registry().spec(name)
-    return spec
+    return registry().spec(name)
 
 
 def _write(stage: str, side: str, rows: RowSet, numbers: pa.Array, folder: Path) -> None:

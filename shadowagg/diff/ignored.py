@@ -115,7 +115,7 @@ def _without_covered(
     taken.control.append(kind.pairs.control.take(ignored))
     taken.candidate.append(kind.pairs.candidate.take(ignored))
     taken.pairs += len(ignored)
-    return _left(kind, control, candidate, (changed, ignored), differs, (missing, extra))
+    return _left(kind, (control, candidate), (changed, ignored), differs, (missing, extra))
 
 
 def _without_covered_rows(
@@ -148,8 +148,7 @@ def _covers(rule: IgnoreRule, table: pa.Table, rows: pa.Array) -> pa.Array:
 
 def _left(
     kind: KindDifferences,
-    control: RowSet,
-    candidate: RowSet,
+    sides: tuple[RowSet, RowSet],
     places: tuple[pa.Array, pa.Array],
     differs: Mapping[str, pa.Array],
     single: tuple[pa.Array, pa.Array],
@@ -158,8 +157,7 @@ def _left(
 
     Args:
         kind: the differences before.
-        control: the reference.
-        candidate: the other side.
+        sides: control and candidate.
         places: of the pairs that were changed, and of those of them that are ignored.
         differs: at the changed pairs, which columns still differ.
         single: the missing and the extra rows that are left.
@@ -177,7 +175,7 @@ def _left(
             continue
         taken = pc.and_not(column.differs, still)
         others = kind.pairs.filter(pc.invert(taken))
-        without = compare_column(control.spec.column(name), kind.kind, control, candidate, others)
+        without = compare_column(sides[0].spec.column(name), kind.kind, *sides, others)
         columns[name] = replace(
             without, differs=still.filter(keep), within=column.within.filter(keep)
         )

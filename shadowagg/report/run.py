@@ -132,7 +132,7 @@ def view_run(
     diffs = list(record.get("stages") or ())
     explanation = dict(record.get("explanation") or {})
     differing = [str(diff.get("stage")) for diff in diffs if not stage_agrees(diff)]
-    first = str(explanation.get("first_stage") or "")
+    first = str(explanation.get("stage") or "")
     if first not in differing:
         first = differing[0] if differing else ""
     days = _days(str(window.get("start", "")), str(window.get("end", "")))
@@ -206,7 +206,7 @@ def view_run(
     )
 
 
-_PLACES = {"first_stage": "First differing stage", "columns": "Columns", "days": "Days"} | {
+_PLACES = {"stage": "First differing stage", "columns": "Columns", "days": "Days"} | {
     "groups": "Groups"
 }
 _COSTS = (
@@ -219,9 +219,9 @@ _MOST_DETAIL = 16_000
 
 
 def _where(explanation: Mapping[str, Any], first: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    lines: list[tuple[str, tuple[str, ...]]] = [(_PLACES["first_stage"], (first,))] if first else []
+    lines: list[tuple[str, tuple[str, ...]]] = [(_PLACES["stage"], (first,))] if first else []
     for field, title in _PLACES.items():
-        if field != "first_stage" and (names := _names(explanation.get(field))):
+        if field != "stage" and (names := _names(explanation.get(field))):
             further = len(names) - _MOST_NAMES
             shown = names[:_MOST_NAMES] + ([f"and {count(further)} more"] if further > 0 else [])
             lines.append((title, tuple(shown)))

@@ -123,7 +123,7 @@ RECORD = {
             "seconds": 0.1,
         }
     ],
-    "explanation": {"sentence": f"{USAGE} differs on 2025-08-02", "first_stage": "summary"},
+    "explanation": {"sentence": f"{USAGE} differs on 2025-08-02", "stage": "summary"},
     "fingerprint": "9c1f",
     "control_stand_in": True,
     "makers": {},

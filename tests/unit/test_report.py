@@ -233,7 +233,7 @@ def mismatch(**changed):
             explanation={
                 "sentence": "pod_usage_cpu_core_hours_0 is half of the control's in namespace "
                 "billing from 2025-08-03 to 2025-08-05; stage parts differs first.",
-                "first_stage": "parts",
+                "stage": "parts",
                 "columns": [usage, "pod_labels"],
                 "days": ["2025-08-03", "2025-08-04", "2025-08-05"],
                 "groups": ["billing", "web"],

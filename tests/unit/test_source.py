@@ -5,6 +5,7 @@ import datetime as dt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from shadowagg.candidate.lake_file import RowGroupTimes, milliseconds
 from shadowagg.candidate.source import Source
@@ -418,3 +419,35 @@ def test_a_side_table_without_a_column_is_refused_and_a_broken_one_unreadable(la
     with pytest.raises(InputUnreadable) as caught:
         lake.source().side(SIDE)
     assert caught.value.on == str(path)
+
+
+# --- object stores ------------------------------------------------------------------------------
+
+
+class Remote(Inputs):
+    """A lake behind a file system that is not the local one, as an object store is."""
+
+    @property
+    def filesystem(self):
+        return fs.SubTreeFileSystem(self.side.removesuffix("/side"), fs.LocalFileSystem())
+
+
+def test_an_object_store_is_read_as_a_folder_is(lake):
+    for n in range(12):
+        lake.write(rows(name=str(n)), f"{n:02}")
+    lake.inputs = Remote(lake="lake", side=f"{lake.folder}/side")
+
+    assert [str(n) for n in range(12)] == lake.read("name").column("name").to_pylist()
+    assert dt.date(2025, 8, 5) == lake.source().earliest(USAGE)
+
+
+def test_a_broken_object_of_many_is_named(lake):
+    for n in range(12):
+        path = lake.write(rows(), f"{n:02}")
+    path.write_bytes(b"PAR1")
+    lake.inputs = Remote(lake="lake", side=f"{lake.folder}/side")
+
+    with pytest.raises(InputUnreadable) as caught:
+        lake.read()
+
+    assert caught.value.on.endswith("month=08/11.parquet")

@@ -139,20 +139,15 @@ def _times_categories(context: Context, rows: pa.Table) -> pa.Table:
 def _placements(context: Context, rows: pa.Table) -> pa.Table:
     """3.4: the pods that a volume names, with their machines; nodes without a name take part."""
     mounted = volume_rows(context).mounts
-    namespace: pa.DictionaryArray = rows.column("namespace").chunk(0)
-    pod: pa.DictionaryArray = rows.column("pod").chunk(0)
-    mounted_namespace: pa.DictionaryArray = single_chunk(mounted.column("namespace"))
-    mounted_pod: pa.DictionaryArray = single_chunk(mounted.column("pod"))
-    first = lookup(
-        [
-            recode(namespace, mounted_namespace.dictionary),
-            recode(pod, mounted_pod.dictionary),
-        ],
-        [mounted_namespace.indices, mounted_pod.indices],
-    )
-    named = pc.is_valid(first)
-    kept = pa.table({name: single_chunk(rows.column(name).filter(named)) for name in _PLACE})
-    return group(kept, _PLACE, {})
+    namespaces: pa.DictionaryArray = single_chunk(mounted.column("namespace"))
+    pods: pa.DictionaryArray = single_chunk(mounted.column("pod"))
+    # Most pods have no volume, and most names say so by themselves.
+    pod = recode(rows.column("pod").chunk(0), pods.dictionary)
+    maybe = pc.is_valid(pod)
+    kept = pa.table({name: single_chunk(rows.column(name).filter(maybe)) for name in _PLACE})
+    namespace = recode(single_chunk(kept.column("namespace")), namespaces.dictionary)
+    place = lookup([namespace, pod.filter(maybe)], [namespaces.indices, pods.indices])
+    return group(kept.filter(pc.is_valid(place)), _PLACE, {})
 
 
 def _no_usage() -> pa.Table:

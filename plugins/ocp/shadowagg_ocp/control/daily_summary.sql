@@ -82,6 +82,7 @@ RANKED as (
         ) as place
     from CHILDREN
 ),
+-- 5.9: the winners, as a map of new names.
 RENAMED as (
     select
         label_text,

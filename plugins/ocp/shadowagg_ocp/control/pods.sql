@@ -80,8 +80,8 @@ POD_LABELS as (
         cross join K
     ) as filtered
 ),
--- 3.2: NL' and NSL': filter(text) of each label row of a day (3.1), distinct after the filter; NULL
--- and {} are different sets. Several sets of a day fan out below (7-23 to 7-27).
+-- 3.2: NL': filter(text) of each label row of a day (3.1), distinct after the filter; NULL and {}
+-- are different sets. Several sets of a day fan out below (7-23 to 7-27).
 NL as (
     select distinct
         usage_start,
@@ -104,6 +104,7 @@ NL as (
             and n.interval_start < :end_date + interval '1' day
     ) as filtered
 ),
+-- 3.2: NSL', likewise.
 NSL as (
     select distinct
         usage_start,

@@ -3,6 +3,7 @@
 -- all of a group's key stands in its row, so nothing is ever equal there, and a plain union says
 -- the same. Unallocated rows may be equal to each other, and stay (7-45).
 with
+-- 4.5: the two inserts.
 WRITTEN as (
     select * from pods
     union all
