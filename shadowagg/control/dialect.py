@@ -9,7 +9,9 @@ What neither does, a difference of meaning in the arithmetic, the `.sql` file sa
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -136,8 +138,52 @@ _LITERALS: dict[type, Callable[[Any], exp.Expression]] = {
 
 
 def to_duckdb(select: exp.Expression) -> str:
-    """A bound statement in DuckDB's dialect, over the macros of `macros.sql`."""
+    """A statement in DuckDB's dialect, over the macros of `macros.sql`; `:name` becomes `$name`."""
     return str(_rewritten(select).sql(dialect="duckdb", comments=False))
+
+
+@dataclass(frozen=True)
+class Translated:
+    """A control's statement in both dialects; not to be altered, since runs share it.
+
+    Args:
+        select: as parsed from Trino's.
+        duckdb: the text for DuckDB, with a `$name` per parameter.
+        names: of its parameters.
+        tables: that it reads.
+    """
+
+    select: exp.Select
+    duckdb: str
+    names: frozenset[str]
+    tables: frozenset[str]
+
+    def values(self, parameters: Mapping[str, Any], *, on: str) -> dict[str, Any]:
+        """The values of its parameters.
+
+        Raises:
+            ShadowaggError: for a name without a value.
+        """
+        missing = sorted(self.names - set(parameters))
+        if missing:
+            raise ShadowaggError(
+                f"no value for {missing}", on=on, hint=f"the provider gives {sorted(parameters)}"
+            )
+        return {name: parameters[name] for name in self.names}
+
+
+@functools.lru_cache(maxsize=256)
+def translate(sql: str, *, on: str = "") -> Translated:
+    """The one SELECT of a control's `.sql` file, for DuckDB.
+
+    Kept, since parsing and translating cost more than many a statement: sub-windows share it, and so
+    do the runs of one process.
+
+    Raises:
+        ShadowaggError: as `parse_select`.
+    """
+    select = parse_select(sql, on=on)
+    return Translated(select, to_duckdb(select), names_of_parameters(select), tables_read(select))
 
 
 def quoted(identifier: str) -> str:

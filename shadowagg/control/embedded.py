@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from sqlglot import exp  # imported with the control that needs it, never with the package
 
-from shadowagg.control.dialect import bind, literal, parse_select, quoted, tables_read, to_duckdb
+from shadowagg.control.dialect import Translated, literal, quoted, translate
 from shadowagg.control.refusal import reason
 from shadowagg.control.tables import InputTables
 from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid
@@ -76,7 +76,7 @@ class _Run:
     def stages(self) -> Iterator[StageTable]:
         request = self.request
         selects = {
-            stage.name: parse_select(stage.control_sql(), on=f"control of {stage.spec.name}")
+            stage.name: translate(stage.control_sql(), on=f"control of {stage.spec.name}")
             for stage in request.provider.stages
         }
         inputs = InputTables(
@@ -109,24 +109,29 @@ class _Run:
         )
         self.connection.execute(f"CREATE TABLE {quoted(stage.name)} ({columns})")
 
-    def _fill(self, stage: Stage, select: exp.Select, inputs: InputTables) -> None:
+    def _fill(self, stage: Stage, select: Translated, inputs: InputTables) -> None:
         plan = self.request.plan
         whole = SubWindow(plan.start, plan.window.end)
-        subwindows = plan.subwindows if stage.scope == "subwindow" else (whole,)
-        for days in subwindows:
+        for days in plan.subwindows if stage.scope == "subwindow" else (whole,):
             parameters = self.request.provider.control_parameters(plan, days.start, days.end)
-            bound = bind(select, parameters, on=f"control of {stage.spec.name}")
-            with self._refusing(stage, days, bound, inputs):
-                statement = to_duckdb(bound)
-                if days is subwindows[0]:
-                    self._check_columns(stage.spec, statement)
-                self.connection.execute(f"INSERT INTO {quoted(stage.name)} {statement}")
+            values = select.values(parameters, on=f"control of {stage.spec.name}")
+            with self._refusing(stage, days, select.select, inputs):
+                self._check_columns(stage.spec, select, values)
+                self.connection.execute(f"INSERT INTO {quoted(stage.name)} {select.duckdb}", values)
 
-    def _check_columns(self, spec: RowSetSpec, statement: str) -> None:
-        """Names, order and types: an INSERT would take other columns by position, and convert."""
-        described = self.connection.execute(f"DESCRIBE {statement}").fetchall()
-        found = [(str(name), str(type_)) for name, type_, *_ in described]
-        expected = [(column.name, _duckdb_type(column.type)) for column in spec.columns]
+    def _check_columns(
+        self, spec: RowSetSpec, select: Translated, values: Mapping[str, Any]
+    ) -> None:
+        """Names, order and types: an INSERT would take other columns by position, and convert.
+
+        Once per statement and process: inputs come with their declared types, whatever is in them.
+        """
+        expected = tuple((column.name, _duckdb_type(column.type)) for column in spec.columns)
+        if (select.duckdb, expected) in _CHECKED:
+            return
+        empty = f"SELECT * FROM ({select.duckdb}) LIMIT 0"  # noqa: S608 - our own statement
+        described = self.connection.execute(empty, values).description or []
+        found = tuple((str(name), str(type_)) for name, type_, *_ in described)
         if found != expected:
             raise RowSetInvalid(
                 f"the control's SELECT gives {sorted(set(found) - set(expected))},"
@@ -134,6 +139,7 @@ class _Run:
                 on=f"row set {spec.name}",
                 hint="make the .sql file give the columns of the specification, in its order",
             )
+        _CHECKED.add((select.duckdb, expected))
 
     @contextlib.contextmanager
     def _refusing(
@@ -181,12 +187,16 @@ class _Run:
         table: pa.Table = self.connection.sql(statement).to_arrow_table()
         return table.cast(pa.schema([column.with_nullable(True) for column in spec.schema]))
 
-    def _drop_unread(self, selects: Mapping[str, exp.Select], waiting: list[str]) -> None:
-        wanted = {table for name in waiting for table in tables_read(selects[name])}
+    def _drop_unread(self, selects: Mapping[str, Translated], waiting: list[str]) -> None:
+        wanted = {table for name in waiting for table in selects[name].tables}
         rows = self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         for (table,) in rows:
             if table not in wanted:
                 self.connection.execute(f"DROP TABLE {quoted(table)}")
+
+
+_CHECKED: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+"""Statements, with the columns that they were seen to give."""
 
 
 def _duckdb_type(type_: ColumnType) -> str:

@@ -97,7 +97,7 @@ def run_fenced(
         return Outcome(None, fault, time.monotonic() - started, 0.0, 0, ())
 
 
-class _CannotStart(Exception):  # noqa: N818 - never leaves this module
+class _CannotStart(Exception):
     """No process, no descriptor, no disk space to be had."""
 
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from shadowagg.diff import compare
@@ -16,6 +17,8 @@ from shadowagg.scenario import load_scenario
 from shadowagg_ocp.testing import small_scenarios, unplaced_volumes
 
 EXAMPLES = 200
+PARTS = 2
+"""Of the examples, so that several workers share them."""
 
 
 def rows_of(mode, provider, plan, inputs):
@@ -46,11 +49,15 @@ def both(drawn):
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES // PARTS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
 )
 @given(drawn=small_scenarios())
-def test_candidate_and_control_agree(drawn):
+def test_candidate_and_control_agree(part, drawn):
     for provider, (control, refused), (candidate, also_refused) in both(drawn):
         assert (None, None) == (refused, also_refused)
         for stage in provider.stages:
