@@ -98,29 +98,36 @@ class _Run:
         else:
             made = self._side_by_side(stages)
         for at, stage in enumerate(stages):
-            yield self._finish(stage, [piece[at] for piece in made])
+            for piece in made:
+                # In the plan's order: of several errors the first sub-window's is reported.
+                if piece.error is not None and len(piece.rows) == at:
+                    raise piece.error
+            yield self._finish(stage, [piece.rows[at] for piece in made])
 
-    def _side_by_side(self, stages: Sequence[Stage]) -> list[list[_Rows]]:
+    def _side_by_side(self, stages: Sequence[Stage]) -> list[_Made]:
         with ThreadPoolExecutor(self.workers, thread_name_prefix="subwindow") as pool:
-            futures: list[Future[list[_Rows]]] = [
+            futures: list[Future[_Made]] = [
                 pool.submit(self._one, stages, subwindow)
                 for subwindow in self.request.plan.subwindows
             ]
             try:
-                # In the plan's order: of several errors the first sub-window's is reported.
                 return [future.result() for future in futures]
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _one(self, stages: Sequence[Stage], subwindow: SubWindow) -> list[_Rows]:
+    def _one(self, stages: Sequence[Stage], subwindow: SubWindow) -> _Made:
         context = self._context(subwindow.start, subwindow.end, self.pieces[subwindow])
-        made = []
+        made: list[_Rows] = []
         for stage in stages:
-            rows = _computed(stage, context, self.request.provider)
+            try:
+                rows = _computed(stage, context, self.request.provider)
+            except ShadowaggError as error:
+                # What the stages before it made is still worth an observation.
+                return _Made(made, error)
             self.pieces[subwindow][stage.name] = rows.table
             made.append(rows)
-        return made
+        return _Made(made)
 
     def _context(self, start: dt.date, end: dt.date, stages: Mapping[str, pa.Table]) -> Context:
         return Context(
@@ -142,6 +149,14 @@ class _Run:
 class _Rows:
     table: pa.Table
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a sub-window made of a group of stages, and the error at the stage behind them."""
+
+    rows: list[_Rows]
+    error: ShadowaggError | None = None
 
 
 def _computed(stage: Stage, context: Context, provider: Provider) -> _Rows:

@@ -73,6 +73,7 @@ def test_candidate_and_control_agree(part, drawn):
 @given(drawn=unplaced_volumes())
 def test_what_cannot_be_stored_is_refused_by_both(drawn):
     """Peculiarity 9 of `ocp.md` 8.1: no node is counted, the request becomes infinite."""
-    for _, (_, refused), (_, also_refused) in both(drawn):
+    for _, (control, refused), (candidate, also_refused) in both(drawn):
         assert refused is not None
         assert also_refused is not None
+        assert control.keys() == candidate.keys()
