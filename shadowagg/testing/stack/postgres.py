@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ DATABASE = "postgres"
 _PACKAGE = "postgresql"
 _VERSIONS = Path("/usr/lib/postgresql")
 _NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/shadowagg-stack.conf")
+
+_ORPHANS_GO_WITHIN = 10.0
+"""Seconds."""
 
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -82,6 +86,8 @@ class Postgres:
                 os.chown(folder, owner.user, owner.group)
                 os.chown(folder / "sockets", owner.user, owner.group)
             self._make_cluster(data, state, owner)
+        else:
+            _wait_for_orphans(data)
         command = [str(self._programs / "postgres"), "-D", str(data)]
         command += ["-p", str(state.ports[self.name]), "-k", str(folder / "sockets")]
         for name, value in _SETTINGS.items():
@@ -125,6 +131,21 @@ class Postgres:
             return str(error).strip().splitlines()[-1]
         connection.close()
         return ""
+
+
+def _wait_for_orphans(data: Path) -> None:
+    """Wait until the children of a server that was killed have noticed: they hold its memory."""
+    until = time.monotonic() + _ORPHANS_GO_WITHIN
+    while _work_in(data) and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def _work_in(folder: Path) -> bool:
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # gone, or not ours to look at
+            if place.readlink() == folder:
+                return True
+    return False
 
 
 @contextlib.contextmanager

@@ -141,7 +141,7 @@ def as_owner(owner: Owner | None) -> dict[str, Any]:
     return {"user": owner.user, "group": owner.group, "extra_groups": []}
 
 
-def end(identity: Identity, *, how: signal.Signals = signal.SIGTERM, patience: float = 30) -> bool:
+def end(identity: Identity, *, how: signal.Signals = signal.SIGTERM, patience: float) -> bool:
     """End a process, and no other: the signal goes to a handle, not to a number.
 
     Args:

@@ -29,6 +29,8 @@ DEFAULT_HEAP = 1500
 """MB for Trino: enough for tests. Production's SQL wants 4 GB."""
 
 _PATIENCE = 180.0
+_STOP_PATIENCE = 120.0
+"""Seconds. Trino takes two or three, but half a minute when it writes its class archive."""
 _PAUSE = 0.2
 _WORD_EVERY = 10.0
 _ATTEMPTS = 3
@@ -320,7 +322,7 @@ class Stack:
         identity = state.services.get(name)
         if identity is None:
             return state
-        if not end(identity, how=self._services[name].stop_signal):
+        if not end(identity, how=self._services[name].stop_signal, patience=_STOP_PATIENCE):
             self._say(f"{name} did not end when asked and was killed")
         return state.without_service(name)
 

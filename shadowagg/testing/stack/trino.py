@@ -36,10 +36,12 @@ class Trino:
     def __init__(self) -> None:
         self._java = Path()
         self._server = Path()
+        self._classes = Path()
 
     def install(self, home: Home, say: Say) -> None:
         """Find a Java and the unpacked server, or get them."""
         self._java = find_java(home, say)
+        self._classes = home.folder / f"trino-{TRINO_VERSION}.jsa"
         self._server = find_server(home, say)
 
     def values(self, state: State) -> configuration.TrinoValues:
@@ -71,6 +73,9 @@ class Trino:
         command = [
             str(self._java),
             *files["jvm.config"].splitlines(),
+            # Classes as the JVM left them at its last exit: a start takes a third less time. One
+            # that does not fit (another Java) is ignored and made anew.
+            *("-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={self._classes}"),
             *(f"-D{line}" for line in files["node.properties"].splitlines()),
             f"-Dconfig={etc / 'config.properties'}",
             f"-Dlog.levels-file={etc / 'log.properties'}",
