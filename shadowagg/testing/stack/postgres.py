@@ -17,7 +17,7 @@ from shadowagg.testing.stack.process import Identity, Owner, as_owner, last_line
 from shadowagg.testing.stack.state import State
 from shadowagg.testing.stack.steps import Missing, Say, find_program, install_packages
 
-__all__ = ["DATABASE", "USER", "Postgres", "find_programs"]
+__all__ = ["DATABASE", "SETTINGS", "USER", "Postgres", "find_programs"]
 
 USER = "postgres"
 DATABASE = "postgres"
@@ -30,7 +30,7 @@ _NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/shadowagg-stack.conf"
 _ORPHANS_GO_WITHIN = 10.0
 """Seconds."""
 
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": HOST,
     # Data that go with the stack need no care at a power cut.
     "fsync": "off",
@@ -90,7 +90,7 @@ class Postgres:
             _wait_for_orphans(data)
         command = [str(self._programs / "postgres"), "-D", str(data)]
         command += ["-p", str(state.ports[self.name]), "-k", str(folder / "sockets")]
-        for name, value in _SETTINGS.items():
+        for name, value in SETTINGS.items():
             command += ["-c", f"{name}={value}"]
         return start(command, log=log, folder=folder, owner=owner)
 

@@ -166,8 +166,7 @@ def end(identity: Identity, *, how: signal.Signals = signal.SIGTERM, patience: f
         finally:
             os.close(handle)
     child = _children.get(identity.pid)
-    if child is not None and not identity.alive:
-        child.wait()
+    if child is not None and child.poll() is not None:
         del _children[identity.pid]
     return went
 

@@ -31,7 +31,7 @@ class Credentials:
         s3_secret_key: of the same.
     """
 
-    postgres_password: str
+    postgres_password: str = field(repr=False)
     s3_access_key: str
     s3_secret_key: str = field(repr=False)
 
