@@ -114,10 +114,14 @@ class S3:
             *(str(self._program), "server", f"-dir={folder}", f"-ip={HOST}", f"-ip.bind={HOST}"),
             *(f"-{name}={port}" for name, port in inner.items()),
             *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+            f"-s3.localSocket={folder / 's3.sock'}",
             *("-master.volumeSizeLimitMB=64", "-volume.max=0", "-volume.minFreeSpace=1"),
             *("-filer", "-s3", f"-s3.port={state.ports[self.name]}", f"-s3.config={accounts}"),
         ]
-        return start(command, log=state.run.log(self.name), folder=folder)
+        # It leaves sockets in the folder for temporary files: let that be its own.
+        places = {"TMPDIR": str(folder)}
+        log = state.run.log(self.name)
+        return start(command, log=log, folder=folder, environment=places)
 
     def problem(self, state: State) -> str:
         """Whether it answers, and has the bucket."""

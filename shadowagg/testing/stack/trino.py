@@ -74,8 +74,10 @@ class Trino:
             str(self._java),
             *files["jvm.config"].splitlines(),
             # Classes as the JVM left them at its last exit: a start takes a third less time. One
-            # that does not fit (another Java) is ignored and made anew.
+            # that does not fit (another Java) is ignored and made anew. Its log is off: it calls an
+            # error that the archive was made without --enable-native-access, which costs nothing.
             *("-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={self._classes}"),
+            "-Xlog:cds=off",
             *(f"-D{line}" for line in files["node.properties"].splitlines()),
             f"-Dconfig={etc / 'config.properties'}",
             f"-Dlog.levels-file={etc / 'log.properties'}",
