@@ -32,14 +32,24 @@ class Test:
     def mask(self, table: pa.Table) -> pa.ChunkedArray:
         """True where the row satisfies the test; never NULL."""
         column = table.column(self.column)
+        if not pa.types.is_dictionary(column.type):
+            return self._mask(column)
+        # A dictionary-encoded column is tested once per distinct value; the last entry is NULL.
+        chunks = [pa.array([], pa.bool_())]
+        for chunk in column.chunks:
+            values = pa.concat_arrays([chunk.dictionary, pa.nulls(1, chunk.type.value_type)])
+            entries = pc.fill_null(chunk.indices.cast(pa.int64()), len(chunk.dictionary))
+            chunks.append(self._mask(values).take(entries))
+        return pa.chunked_array(chunks)
+
+    def _mask(self, column: Any) -> Any:
         if self.operator == "is null":
             return pc.is_null(column)
         if self.operator == "is not null":
             return pc.is_valid(column)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
         if self.operator == "in":
-            result = pc.is_in(column, value_set=_values(self.value, column.type), skip_nulls=True)
+            value_set = pa.array([_constant(value, column.type) for value in self.value])
+            result = pc.is_in(column, value_set=value_set.cast(column.type), skip_nulls=True)
         else:
             functions = {
                 "=": pc.equal,
@@ -48,7 +58,7 @@ class Test:
                 ">=": pc.greater_equal,
                 "<=": pc.less_equal,
             }
-            result = functions[self.operator](column, _scalar(self.value, column.type))
+            result = functions[self.operator](column, _constant(self.value, column.type))
         return pc.fill_null(result, self.operator == "null or =")
 
 
@@ -97,13 +107,11 @@ def where(*tests: tuple[str, Operator] | tuple[str, Operator, Any]) -> Condition
 ALWAYS = Condition()
 
 
-def _scalar(value: Any, type_: pa.DataType) -> pa.Scalar:
-    """A constant of a column's type; text (a date read from JSON) is parsed."""
-    return pa.scalar(value).cast(type_) if isinstance(value, str) else pa.scalar(value, type_)
-
-
-def _values(values: Any, type_: pa.DataType) -> pa.Array:
-    return pa.array([_scalar(value, type_).as_py() for value in values], type_)
+def _constant(value: Any, type_: pa.DataType) -> pa.Scalar[Any]:
+    """A constant in a column's type; a day or a moment may be ISO text, as JSON carries it."""
+    if isinstance(value, str) and pa.types.is_temporal(type_):
+        return pa.scalar(value).cast(type_)
+    return pa.scalar(value, type_)
 
 
 def _plain(value: Any) -> Any:

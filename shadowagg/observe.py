@@ -9,13 +9,16 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadowagg.errors import ShadowaggError
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.inputs import Inputs
 from shadowagg.observation import Observation, Side, StageRows
 from shadowagg.plan import Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["observe", "run_path"]
 
@@ -116,8 +119,9 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         rows = RowSet.conform(specs[made.stage], made.table)
         file = folder / f"{made.stage}.arrow"
         begin = time.perf_counter()
-        with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, rows.table.schema) as writer:
-            writer.write_table(_one_dictionary(rows.table))
+        table = _one_dictionary(rows.table)
+        with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
         line = StageRows(
             made.stage, rows.num_rows, made.seconds + time.perf_counter() - begin, file.name
         )
@@ -126,6 +130,16 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {"engine": dict(path.engine())}
 
 
-def _one_dictionary(table: Any) -> Any:
-    """The file format takes one dictionary per column, not one per chunk."""
-    return table.unify_dictionaries()
+def _one_dictionary(table: pa.Table) -> pa.Table:
+    """The file format takes one dictionary per column, not one per chunk.
+
+    `Table.unify_dictionaries` would say so in one word; it crashed on chunks that share a dictionary
+    (pyarrow 26.0.1), which concatenating does not.
+    """
+    import pyarrow as pa
+
+    for index, name in enumerate(table.column_names):
+        column = table.column(index)
+        if pa.types.is_dictionary(column.type) and column.num_chunks > 1:
+            table = table.set_column(index, name, column.combine_chunks())
+    return table

@@ -307,10 +307,15 @@ class RowSet:
         faults = list(_deviations(spec, table))
         if faults:
             raise RowSetInvalid("; ".join(faults), on=f"row set {spec.name}")
+        # Columns that are missing share one array of NULLs per type: there may be twenty of them.
+        missing = {
+            column.type.arrow for column in spec.columns if column.name not in table.column_names
+        }
+        nulls = {type_: pa.nulls(table.num_rows, type_) for type_ in missing}
         columns = {
             column.name: table.column(column.name)
             if column.name in table.column_names
-            else pa.nulls(table.num_rows, column.type.arrow)
+            else nulls[column.type.arrow]
             for column in spec.columns
         }
         return cls(spec, pa.table(columns))

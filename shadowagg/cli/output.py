@@ -16,16 +16,20 @@ def progress(line: str) -> None:
 
 
 def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on standard output; numbers are aligned right."""
+    """A table on standard output; numbers are aligned right. Without rows only the title."""
+    if not rows:
+        click.secho(title, bold=True)
+        return
     texts = [[_text(value) for value in row] for row in rows]
     try:
+        from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
     except ModuleNotFoundError:
         _plain(title, headings, texts)
         return
-    pretty = Table(title=title, title_justify="left", title_style="bold")
+    pretty = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for index, heading in enumerate(headings):
         numbers = all(isinstance(row[index], int | float) for row in rows) and bool(rows)
         pretty.add_column(heading, justify="right" if numbers else "left", overflow="fold")

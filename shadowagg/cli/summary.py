@@ -13,6 +13,7 @@ from shadowagg.cli import output
 from shadowagg.errors import UserError
 
 if TYPE_CHECKING:
+    from shadowagg.diff import StageDiff
     from shadowagg.record import Record
     from shadowagg.scenario_run import ScenarioResult
     from shadowagg.settings import Settings
@@ -73,24 +74,23 @@ def write_page(
 
 
 def show(records: Sequence[Record], *, not_covered: Sequence[str] = ()) -> None:
-    """The summary: a table of stages, then for each record that is no match the reason."""
-    output.table(
-        "Verdicts",
-        (
-            *("provider", "source", "days", "control", "stage"),
-            *("control rows", "candidate rows", "equal", "differ", "verdict"),
-        ),
-        [line for record in records for line in _lines(record)],
-    )
-    stand_ins = sorted({record.control.mode for record in records if record.control_stand_in})
-    for name in stand_ins:
+    """For each record a table of its stages and, unless it is a match, the reason."""
+    for record in records:
+        window = record.plan.window
+        control = record.control.mode + (" (stand-in)" if record.control_stand_in else "")
+        scenario = f"{record.scenario}: " if record.scenario else ""
+        output.table(
+            f"{scenario}{window.provider}, source {window.source_uuid}, "
+            f"{window.start} to {window.end}, control {control}",
+            ("stage", "control rows", "candidate rows", "equal", "changed", "missing", "extra", ""),
+            [_line(diff) for diff in record.diffs],
+        )
+        _show_reason(record)
+    for name in sorted({record.control.mode for record in records if record.control_stand_in}):
         click.echo(
             f"note: the {name} control is a stand-in for production's engine; its verdicts are no "
             "evidence for the gate"
         )
-    for record in records:
-        if record.judgement.verdict != "match":
-            _show_reason(record)
     if not_covered:
         click.echo(
             f"not covered: {len(not_covered)} recorded tables that no provider run specifies"
@@ -103,7 +103,10 @@ def show(records: Sequence[Record], *, not_covered: Sequence[str] = ()) -> None:
 
 def _show_reason(record: Record) -> None:
     judgement = record.judgement
-    click.echo(f"{judgement.verdict} ({judgement.cause}): {judgement.reason}")
+    click.secho(f"{judgement.verdict}", bold=True, nl=False)
+    click.echo(f" ({judgement.cause}): {judgement.reason}")
+    if judgement.verdict == "match":
+        return
     if record.explanation:
         click.echo(f"  {record.explanation['sentence']}")
     if record.saved_as:
@@ -112,27 +115,14 @@ def _show_reason(record: Record) -> None:
         click.echo(f"  repeat:  {record.repeat}")
 
 
-def _lines(record: Record) -> list[tuple[object, ...]]:
-    window = record.plan.window
-    control = record.control.mode + (" (stand-in)" if record.control_stand_in else "")
-    asked = (
-        window.provider,
-        window.source_uuid[:8],
-        f"{window.start}..{window.end:%d}",
-        control,
+def _line(diff: StageDiff) -> tuple[object, ...]:
+    return (
+        diff.stage,
+        diff.control_rows,
+        diff.candidate_rows,
+        diff.equal_rows,
+        diff.changed_rows,
+        diff.missing_rows,
+        diff.extra_rows,
+        "agrees" if diff.agrees else "differs",
     )
-    verdict = str(record.judgement.verdict)
-    if not record.diffs:
-        return [(*asked, "-", 0, 0, 0, 0, verdict)]
-    return [
-        (
-            *asked,
-            diff.stage,
-            diff.control_rows,
-            diff.candidate_rows,
-            diff.equal_rows,
-            diff.changed_rows + diff.missing_rows + diff.extra_rows,
-            verdict,
-        )
-        for diff in record.diffs
-    ]
