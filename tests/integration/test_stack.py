@@ -14,7 +14,7 @@ import pytest
 from shadowagg.testing.stack.layout import Home
 
 DOWNLOADS = Home.default().folder
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.server
 
 ROWS = pa.table({"node": ["a", "b", None], "cores": [1.5, 2.25, 4.0]})
 
