@@ -64,14 +64,15 @@ def test_trino_reads_what_arrow_wrote_to_s3(trino, s3, lake, hive_schema, scheme
     assert [("a", 1.5), ("b", 2.25), (None, 4.0)] == found
 
 
-def test_the_lake_folder_is_the_bucket(s3, lake):
-    if s3.kind != "versitygw":
-        pytest.skip("only versitygw's buckets are folders")
+def test_the_lake_folder_is_the_bucket_where_the_server_is_versitygw(s3, lake):
     place = f"same_{os.getpid()}"
     pq.write_table(ROWS, f"{s3.bucket}/{place}/part-0.parquet", filesystem=s3.filesystem())
 
-    assert ROWS == pq.read_table(lake.folder / place / "part-0.parquet")
-    assert f"{place}/part-0.parquet" in s3.access_log.read_text()
+    ours = s3.kind == "versitygw"
+    assert ours == (lake.folder / place / "part-0.parquet").exists()
+    assert ours == (
+        s3.access_log.exists() and f"{place}/part-0.parquet" in s3.access_log.read_text()
+    )
 
 
 def test_trino_reads_a_table_of_postgresql(trino, postgres):

@@ -1,4 +1,4 @@
-"""Trino's configuration: the files in `trino/`, with a stack's values filled in. Pure but for writing."""
+"""Trino's configuration: the files in `etc/`, with a stack's values filled in. Pure but for writing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def render(values: TrinoValues) -> dict[str, str]:
     """File below `etc` -> its text."""
     names = {name: str(getattr(values, name)) for name in TrinoValues.__dataclass_fields__}
     names["query_memory"] = str(values.query_memory)
-    templates = importlib.resources.files("shadowagg.testing.stack") / "trino"
+    templates = importlib.resources.files("shadowagg.testing.stack") / "etc"
     return {
         name: Template(templates.joinpath(name).read_text(encoding="utf-8")).substitute(names)
         for name in FILES
