@@ -189,7 +189,8 @@ def test_a_service_that_has_died_is_started_again_with_its_data(s3, stack_home):
         time.sleep(0.1)
     assert "died" in command("status").stdout
 
-    command("up", "--only", "postgres")
+    again = command("up", "--only", "postgres")
+    assert 0 == again.returncode, again.stderr
     assert before["postgres"] != pids()["postgres"]
     assert before["s3"] == pids()["s3"]
     connection = psycopg2.connect(url)

@@ -87,7 +87,7 @@ class Postgres:
                 os.chown(folder / "sockets", owner.user, owner.group)
             self._make_cluster(data, state, owner)
         else:
-            _wait_for_orphans(data)
+            _forget_the_dead(data)
         command = [str(self._programs / "postgres"), "-D", str(data)]
         command += ["-p", str(state.ports[self.name]), "-k", str(folder / "sockets")]
         for name, value in SETTINGS.items():
@@ -133,11 +133,26 @@ class Postgres:
         return ""
 
 
-def _wait_for_orphans(data: Path) -> None:
-    """Wait until the children of a server that was killed have noticed: they hold its memory."""
+def _forget_the_dead(data: Path) -> None:
+    """Make a cluster startable whose server was killed.
+
+    Its children notice a moment later, and hold its memory until then. After that its lock file
+    only names a number, which stays taken until somebody reaps the dead server: ours to remove, as
+    nobody works in the folder any more and we hold the lock of the stack.
+
+    Raises:
+        UserError: if the children stay.
+    """
     until = time.monotonic() + _ORPHANS_GO_WITHIN
-    while _work_in(data) and time.monotonic() < until:
+    while _work_in(data):
+        if time.monotonic() > until:
+            raise UserError(
+                "processes of a server that was killed still run",
+                on=str(data),
+                hint="shadowagg-stack down, then up again",
+            )
         time.sleep(0.1)
+    (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _work_in(folder: Path) -> bool:
