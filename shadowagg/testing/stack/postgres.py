@@ -136,8 +136,8 @@ class Postgres:
 def _forget_the_dead(data: Path) -> None:
     """Make a cluster startable whose server was killed.
 
-    Its children notice a moment later, and hold its memory until then. After that its lock file
-    only names a number, which stays taken until somebody reaps the dead server: ours to remove, as
+    Its children notice a moment later, and hold its memory until then. After that its lock files
+    only name a number, which stays taken until somebody reaps the dead server: ours to remove, as
     nobody works in the folder any more and we hold the lock of the stack.
 
     Raises:
@@ -152,7 +152,8 @@ def _forget_the_dead(data: Path) -> None:
                 hint="shadowagg-stack down, then up again",
             )
         time.sleep(0.1)
-    (data / "postmaster.pid").unlink(missing_ok=True)
+    for lock in (data / "postmaster.pid", *(data.parent / "sockets").iterdir()):
+        lock.unlink(missing_ok=True)
 
 
 def _work_in(folder: Path) -> bool:
