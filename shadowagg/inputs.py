@@ -102,12 +102,15 @@ class Inputs:
         return f"{self.side}/{table.name}.parquet"
 
     def files(self, table: InputTable, window: Window, source_uuid: str) -> tuple[InputFile, ...]:
-        """The Parquet files of one source in the window's month, by name; none if there is none."""
+        """The Parquet files of one source in the window's month, by name; none if there is none.
+
+        A file of no bytes has no rows, as for Trino.
+        """
         folder = (
             f"{self.location(table, window)}/source={source_uuid}"
             f"/year={window.year}/month={window.month}"
         )
-        return tuple(self._walk(folder))
+        return tuple(file for file in self._walk(folder) if file.size)
 
     def all_files(self, table: InputTable, window: Window) -> tuple[InputFile, ...]:
         """Every Parquet file of the table, of any source and month.
@@ -115,7 +118,7 @@ class Inputs:
         Asked only where a column is in no file of the month: a column that no file of the *table*
         has is refused, one that the month lacks is NULL (`golden` README, *What production refuses*).
         """
-        return tuple(self._walk(self.location(table, window)))
+        return tuple(file for file in self._walk(self.location(table, window)) if file.size)
 
     def fingerprint(self, tables: Iterable[InputTable], window: Window) -> str:
         """A hash over names, sizes and moments of change of everything that the window reads."""
@@ -137,6 +140,7 @@ class Inputs:
         return fs.LocalFileSystem().get_file_info(path)
 
     def _walk(self, folder: str, *, first: bool = False) -> Iterable[InputFile]:
+        """Parquet files below a folder; names that begin with `_` or `.` are none, as for Trino."""
         selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
         try:
             found = self.filesystem.get_file_info(selector)
@@ -145,7 +149,9 @@ class Inputs:
                 f"cannot list: {error}", on=folder, hint="check address and permissions"
             ) from error
         for info in sorted(found, key=lambda info: info.path):
-            if info.type == fs.FileType.File and info.path.endswith(".parquet"):
+            inside = info.path[len(folder) :].split("/")
+            hidden = any(part.startswith(("_", ".")) for part in inside)
+            if info.type == fs.FileType.File and info.path.endswith(".parquet") and not hidden:
                 yield InputFile(info.path, info.size, str(info.mtime_ns))
                 if first:
                     return

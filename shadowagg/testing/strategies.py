@@ -106,10 +106,11 @@ def quotient_ties(divisor: float) -> st.SearchStrategy[float]:
     def dividend(digits: int) -> float:
         # Not every quotient is one of a double; about six of seven are, so the next will do.
         for candidate in range(digits, digits + 1000):
-            quotient = float(f"0.{candidate:015d}5")
+            printed = f"0.{candidate:015d}5"
+            quotient = float(printed)
             near = quotient * divisor
             for value in (near, math.nextafter(near, 0.0), math.nextafter(near, math.inf)):
-                if value / divisor == quotient and len(repr(quotient)) == len("0.") + 16:
+                if value / divisor == quotient and repr(quotient) == printed:
                     return value
         raise ValueError(f"no double divided by {divisor} lies on a tie near 0.{digits:015d}5")
 

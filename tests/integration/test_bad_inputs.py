@@ -120,6 +120,16 @@ def test_a_truncated_file_is_named_by_both(folder, home):
         assert first.name in record[side]["fault"]["message"]
 
 
+def test_a_file_of_no_bytes_and_a_hidden_one_have_no_rows(folder, home):
+    (first, *_) = files(folder)
+    (first.parent / "empty.parquet").touch()
+    shutil.copy(first, first.parent / "_begun.parquet")
+    shutil.copy(first, first.parent / ".hidden.parquet")
+    assert 0 == run(folder, home)[0]
+    result = CliRunner().invoke(main, ["run", "--scenario", str(folder), "--quiet"])
+    assert 0 == result.exit_code
+
+
 def test_a_required_table_that_is_missing_is_refused_by_both(folder, home):
     shutil.rmtree(folder / "inputs" / "openshift_node_labels_line_items_daily")
     refused_by_both(*run(folder, home), "openshift_node_labels_line_items_daily")
