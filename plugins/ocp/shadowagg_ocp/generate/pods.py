@@ -93,7 +93,7 @@ def make_pods(shape: Shape, cluster: ClusterModel) -> tuple[Pod, ...]:
             name = cluster.namespaces[draw.choice(cluster.users)]
             node = others[number % len(others)]
         label = number % shape.label_texts
-        pods.append(_pod(draw, cluster, name, node, f"pod-{number:06d}", label, spread))
+        pods.append(_pod(draw, cluster, name, node, f"pod-{number:06d}", label, spread=spread))
     return tuple(pods)
 
 
@@ -138,13 +138,14 @@ def _special_pods(draw: Random, cluster: ClusterModel) -> list[Pod]:
     ]
 
 
-def _pod(
+def _pod(  # noqa: PLR0917 - a pod's place, name and labels, in that order everywhere
     draw: Random,
     cluster: ClusterModel,
     namespace: str,
     node: int,
     name: str,
     labels: int,
+    *,
     spread: float = 20.0,
 ) -> Pod:
     machine = cluster.nodes[node]
@@ -177,7 +178,8 @@ def make_jobs(shape: Shape, cluster: ClusterModel, day: Day) -> Iterator[Pod]:
         label = (shape.lasting + max(day.number, 0) * shape.jobs + number) % shape.label_texts
         made = _pod(
             *(draw, cluster, cluster.namespaces[draw.choice(cluster.users)], node),
-            *(f"job-{day.date:%d}-{number:06d}", label, spread),
+            *(f"job-{day.date:%d}-{number:06d}", label),
+            spread=spread,
         )
         made = replace(made, first=first, last=last, late=float(draw.randrange(3600)))
         if number % 50 == 0 and last > first:
