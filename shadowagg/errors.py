@@ -33,6 +33,8 @@ class ShadowaggError(Exception):
         self.what = what
         self.on = on
         self.hint = hint
+        self.side = ""
+        """Whose it is, `control` or `candidate`, where two sides are read in one place."""
 
     def __str__(self) -> str:
         text = f"{self.on}: {self.what}" if self.on else self.what

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -35,20 +36,29 @@ def command(
     prefer_cheap_allocator()
     from shadowagg.cli import output
     from shadowagg.diff import StageDiff, observe
+    from shadowagg.errors import ShadowaggError, UserError
 
-    document = observe(
-        {
-            "spec": spec,
-            "control": str(control),
-            "candidate": str(candidate),
-            "ignore": str(ignore_file) if ignore_file else "",
-            "today": dt.datetime.now(dt.UTC).date().isoformat(),
-            "rows_for_datacompy": datacompy_rows,
-            "samples": samples > 0,
-            "sample_rows": samples,
-        },
-        None,
-    )
+    for file in (control, candidate):
+        if not file.is_file():
+            raise UserError("no such file", on=str(file), hint="name two Parquet files")
+    request = {
+        "spec": spec,
+        "control": str(control),
+        "candidate": str(candidate),
+        "ignore": str(ignore_file) if ignore_file else "",
+        "today": dt.datetime.now(dt.UTC).date().isoformat(),
+        "rows_for_datacompy": datacompy_rows,
+        "samples": samples > 0,
+        "sample_rows": samples,
+    }
+    try:
+        document = observe(request, None)
+    except ShadowaggError as error:
+        if not error.side:
+            raise
+        click.echo(f"shadowagg: {error.side}: {error}", err=True)
+        # Without a control there is no evidence; without a candidate it has failed.
+        sys.exit(4 if error.side == "control" else 3)
     diff = StageDiff.from_json(document)
     agrees = diff.agrees
     if as_json:
@@ -86,4 +96,30 @@ def command(
                 for c in differing
             ],
         )
+    if diff.samples:
+        output.table(
+            "Some of the rows",
+            ("difference", "key", "control against candidate"),
+            [(x.difference, _pairs(x.key), _both(x.columns)) for x in diff.samples[:_SHOWN]],
+        )
     sys.exit(0 if agrees else 1)
+
+
+_SHOWN = 5
+"""Rows that a terminal shows; the JSON has all samples."""
+
+
+def _pairs(key: Mapping[str, str | None]) -> str:
+    return "\n".join(f"{name} = {_value(value)}" for name, value in key.items())
+
+
+def _both(columns: Mapping[str, tuple[str | None, str | None]]) -> str:
+    return "\n".join(
+        f"{name}: {_value(left)} | {_value(right)}"
+        for name, (left, right) in columns.items()
+        if left is not None or right is not None
+    )
+
+
+def _value(value: str | None) -> str:
+    return "NULL" if value is None else repr(value)

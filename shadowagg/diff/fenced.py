@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from shadowagg.arrow_alone import keep_pandas_out
 from shadowagg.diff.comparison import compare_rows
-from shadowagg.errors import InputUnreadable
+from shadowagg.errors import InputUnreadable, ShadowaggError
 from shadowagg.ignore import IgnoreRule, load_ignore_rules
 from shadowagg.rowset import Role, RowSet, RowSetSpec
 
@@ -45,8 +45,8 @@ def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     keep_pandas_out()
     spec = _specification(request["spec"])
     rules = _rules(request.get("ignore") or ())
-    control = read_row_set(spec, Path(request["control"]))
-    candidate = read_row_set(spec, Path(request["candidate"]))
+    control = _read(spec, "control", request)
+    candidate = _read(spec, "candidate", request)
     samples = bool(request.get("samples", True))
     comparison = compare_rows(
         control,
@@ -60,6 +60,14 @@ def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
         _write(comparison.diff.stage, "control", control, comparison.control_rows, folder)
         _write(comparison.diff.stage, "candidate", candidate, comparison.candidate_rows, folder)
     return comparison.diff.to_json()
+
+
+def _read(spec: RowSetSpec, side: str, request: Mapping[str, Any]) -> RowSet:
+    try:
+        return read_row_set(spec, Path(request[side]))
+    except ShadowaggError as error:
+        error.side = side
+        raise
 
 
 def _rules(given: str | Sequence[Mapping[str, Any]]) -> Sequence[IgnoreRule]:

@@ -111,6 +111,16 @@ def test_a_control_that_raises_is_inconclusive(scenario):
 
 
 @pytest.mark.usefixtures("nothing_remains")
+def test_a_control_that_differs_from_itself_is_inconclusive_and_its_columns_are_named(scenario):
+    made = scenario("differs_from_itself")
+    result, record = run(made, control="pyarrow")
+    assert (4, "control unstable") == (result.exit_code, record.judgement.cause)
+    assert "turnover.amount" in record.judgement.reason
+    result, record = run(made, control="pyarrow", control_repeats=0)
+    assert (1, "differs") == (result.exit_code, record.judgement.cause)
+
+
+@pytest.mark.usefixtures("nothing_remains")
 def test_a_plugin_that_raises_at_import_is_listed_and_stops_nobody(third_party):
     found = third_party("toy", "faulty")
     assert {"toy", "faulty"} <= set(found.registered)

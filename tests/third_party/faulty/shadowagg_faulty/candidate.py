@@ -65,6 +65,13 @@ def doubles_a_row(context):
     return pa.concat_tables([table, table.slice(0, 1)])
 
 
+def differs_from_itself(context):
+    table = good(context)
+    noise = pa.repeat(float(time.time_ns() % 1_000_003), table.num_rows)
+    index = table.column_names.index("amount")
+    return table.set_column(index, "amount", pc.add(table.column("amount"), noise))
+
+
 def leaves_a_grandchild(context):
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     return good(context)
