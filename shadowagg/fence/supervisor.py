@@ -40,6 +40,7 @@ CLEARING_SECONDS = 5.0
 _LIFE_LINE = 0
 _POLL_SECONDS = 0.04
 _SETTLING_SECONDS = 0.15  # for helpers that end when they see their owner gone
+_ENDING_SECONDS = 0.5  # that a killed caller of many threads may take to be gone
 _DISK_SECONDS = 0.25  # between two looks at the folder, or ten times as long as a look takes
 _OUTPUT_BYTES = 2**20
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -171,7 +172,7 @@ class Supervisor:
     def _check(self, now: float) -> None:
         """Set the fault, and begin to end the tree, if there is a reason."""
         limits = self.order.limits
-        if os.getppid() != self.order.caller:
+        if self._orphaned():
             self.caller_gone = True
         if self.caller_gone or self.told_to_stop:
             reason = "its caller is gone" if self.caller_gone else "the fence was told to stop"
@@ -279,9 +280,26 @@ class Supervisor:
             self.fault = Fault(
                 self.fault.cause, self.fault.message, self.fault.stage, last_output(self.order)
             )
-        if self.caller_gone or os.getppid() != self.order.caller:
+        if self._caller_is_gone():
             for folder in (*self.order.abandoned, self.order.scratch):
                 remove_tree(folder)
+
+    def _orphaned(self) -> bool:
+        # where there is no /proc, every process looks ended
+        return os.getppid() != self.order.caller or (self._adopts and is_ended(self.order.caller))
+
+    def _caller_is_gone(self) -> bool:
+        """Whether nobody is left who would clear up.
+
+        The signal that a caller's end sends comes with the end of the thread that called: of several
+        threads the last may still be ending, and the caller looks alive.
+        """
+        patience = time.monotonic() + (_ENDING_SECONDS if self.told_to_stop else 0.0)
+        while not (self.caller_gone or self._orphaned()):
+            if time.monotonic() >= patience:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
 
 
 def _grown(what: str, size: int, limit: int) -> str:
