@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from shadowagg.diff.sets import set_codes
 
-__all__ = ["Codes", "encode", "fold", "marked", "row_numbers"]
+__all__ = ["Codes", "encode", "fold", "marked", "places", "row_numbers"]
 
 _WIDEST_RANGE = 1 << 40
 """Integers and dates that spread wider than this are numbered instead of shifted."""
@@ -74,7 +74,7 @@ class Codes:
         if self.values is None:
             return row_numbers(self.size)
         order = pc.sort_indices(self.values).cast(pa.int32())
-        places = pc.inverse_permutation(order, max_index=max(len(order) - 1, 0))
+        places = pc.inverse_permutation(order)
         return pa.concat_arrays([places, pa.array([len(order)], places.type)])
 
 
@@ -138,7 +138,17 @@ def marked(rows: pa.Array, count: int) -> pa.Array:
     """A mask of `count` rows that is true at the rows given."""
     if not count:
         return pa.array([], pa.bool_())
-    return pc.is_valid(pc.inverse_permutation(rows.cast(pa.int64()), max_index=count - 1))
+    return pc.is_valid(places(rows.cast(pa.int64()), count))
+
+
+def places(numbers: pa.Array, count: int) -> pa.Array:
+    """For each number below `count` a place where it stands among the numbers; NULL for none."""
+    if not len(numbers):
+        return pa.nulls(count, pa.int32())
+    if hasattr(pc, "InversePermutationOptions"):
+        return pc.inverse_permutation(numbers, max_index=count - 1)
+    # pyarrow 21 inverts whole permutations only; hashing gives the same, more slowly.
+    return pc.index_in(row_numbers(count).cast(numbers.type), value_set=numbers)
 
 
 def _counted(count: int) -> pa.Array:

@@ -277,7 +277,7 @@ def _changes(values: pa.Array) -> pa.Array:
 
 
 def _inverse(order: pa.Array) -> pa.Array:
-    return pc.inverse_permutation(order, max_index=len(order) - 1)
+    return pc.inverse_permutation(order)
 
 
 def _others(rows: pa.Array, count: int) -> pa.Array:

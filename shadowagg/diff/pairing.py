@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shadowagg.diff.codes import Codes, row_numbers
+from shadowagg.diff.codes import Codes, places, row_numbers
 
-__all__ = ["Pairing", "Pairs", "pair", "places"]
+__all__ = ["Pairing", "Pairs", "pair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,6 @@ def pair(keys: Codes, control_rows: pa.Array, candidate_rows: pa.Array) -> Pairi
             control.take(control_repeated), candidate.take(candidate_repeated), max(distinct, 1)
         ),
     )
-
-
-def places(numbers: pa.Array, count: int) -> pa.Array:
-    """For each number below `count` a place where it stands; NULL where it stands nowhere."""
-    if not len(numbers):
-        return pa.nulls(count, pa.int32())
-    return pc.inverse_permutation(numbers.cast(pa.int32()), max_index=count - 1)
 
 
 def _repeated(

@@ -10,9 +10,8 @@ from decimal import Context, Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shadowagg.diff.codes import Codes, encode, fold
+from shadowagg.diff.codes import Codes, encode, fold, places
 from shadowagg.diff.numbers import plain_numbers
-from shadowagg.diff.pairing import places
 
 __all__ = ["Groups", "absolute_sums", "doubles", "group_rows", "group_sizes", "on_both", "sum_by"]
 

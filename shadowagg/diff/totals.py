@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shadowagg.diff.codes import Codes, row_numbers
-from shadowagg.diff.pairing import places
+from shadowagg.diff.codes import Codes, places, row_numbers
 from shadowagg.diff.result import DayTotal, TotalRow, Totals
 from shadowagg.diff.sums import (
     Groups,
