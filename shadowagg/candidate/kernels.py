@@ -193,9 +193,21 @@ def group(table: pa.Table, keys: Sequence[str], aggregates: Aggregates) -> pa.Ta
         name: f"{name}_{function}" for name, function in aggregates.items()
     }
     result = {name: single_chunk(grouped.column(made)) for name, made in names.items()}
+    for name, function in aggregates.items():
+        if function == "max" and pa.types.is_floating(result[name].type):
+            result[name] = _nothing_but_nan(result[name], working[name])
     for name, dictionary in texts.items():
         result[name] = pa.DictionaryArray.from_arrays(result[name], dictionary)
     return pa.table(result)
+
+
+def _nothing_but_nan(largest: pa.Array, values: pa.Array) -> pa.Array:
+    """The maximum of nothing but NaN is NaN; pyarrow before 25 says that it is -inf."""
+    lowest = pa.scalar(float("-inf"))
+    wrong = pc.fill_null(pc.equal(largest, lowest), False)
+    if not pc.any(wrong, min_count=0).as_py() or pc.any(pc.equal(values, lowest)).as_py():
+        return largest
+    return pc.if_else(wrong, float("nan"), largest)
 
 
 def _in_order(column: pa.DictionaryArray) -> pa.DictionaryArray:
