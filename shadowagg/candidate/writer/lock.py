@@ -21,7 +21,7 @@ def lock_key(window: Window) -> int:
     >>> import datetime as dt
     >>> day = dt.date(2025, 8, 5)
     >>> lock_key(Window("org1", "p", "00000000-0000-0000-0000-000000000001", day, day))
-    -5373422302706106519
+    529769897870126025
     """
     names = [window.schema, window.provider, window.source_uuid, f"{window.start:%Y-%m}"]
     digest = hashlib.sha256(json.dumps(["shadowagg", *names]).encode()).digest()
