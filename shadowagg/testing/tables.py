@@ -51,8 +51,10 @@ def create_table(
             first = month.replace(day=1)
             days = calendar.monthrange(first.year, first.month)[1]
             cursor.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM (%s) TO (%s)").format(
-                    sql.Identifier(schema, f"{spec.table}_{first:%Y_%m}"), table
-                ),
-                [first, first + dt.timedelta(days=days)],
+                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
+                    sql.Identifier(schema, f"{spec.table}_{first:%Y_%m}"),
+                    table,
+                    sql.Literal(first),
+                    sql.Literal(first + dt.timedelta(days=days)),
+                )
             )

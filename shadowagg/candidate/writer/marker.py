@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from psycopg2 import errors, sql
+from psycopg2 import errors
 
 from shadowagg.candidate.writer.transaction import Transaction
+from shadowagg.condition_sql import POSTGRES
 from shadowagg.errors import WriteFailed
 from shadowagg.window import Window
 
@@ -79,8 +80,8 @@ def _key(window: Window) -> list[str]:
     return [window.schema, window.provider, window.source_uuid, f"{window.start:%Y-%m}"]
 
 
-def _statement(text: str, schema: str) -> sql.Composed:
-    return sql.SQL(text).format(schema=sql.Identifier(schema), table=sql.Identifier(TABLE))
+def _statement(text: str, schema: str) -> str:
+    return text.format(schema=POSTGRES.identifier(schema), table=POSTGRES.identifier(TABLE))
 
 
 def _exists(transaction: Transaction, schema: str) -> bool:

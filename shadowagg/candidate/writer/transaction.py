@@ -28,6 +28,8 @@ class Connection(Protocol):
 class Transaction:
     """An open transaction.
 
+    Statements are executed with their values, be there none: a percent sign in them is doubled.
+
     Args:
         raw: the connection of psycopg2.
         owned: whether it is ours; otherwise it is the caller's, and we work in a savepoint.
@@ -36,21 +38,19 @@ class Transaction:
     raw: Any
     owned: bool
 
-    def run(self, statement: str | sql.Composable, values: Sequence[Any] = ()) -> int:
+    def run(self, statement: str, values: Sequence[Any] = ()) -> int:
         """Execute a statement; how many rows it touched."""
         with self._cursor() as cursor:
-            cursor.execute(statement, list(values) or None)
+            cursor.execute(statement, list(values))
             return int(cursor.rowcount)
 
-    def rows(
-        self, statement: str | sql.Composable, values: Sequence[Any] = ()
-    ) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         with self._cursor() as cursor:
-            cursor.execute(statement, list(values) or None)
+            cursor.execute(statement, list(values))
             return list(cursor.fetchall())
 
-    def value(self, statement: str | sql.Composable, values: Sequence[Any] = ()) -> Any:
+    def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
         """The one value of a query."""
         return self.rows(statement, values)[0][0]
 

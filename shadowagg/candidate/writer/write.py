@@ -211,7 +211,7 @@ def _replace(
     deleted = []
     for rows in targets.postgres:
         delete = plan_delete(rows.spec, plan, options.level)
-        deleted.append(transaction.run(delete.statement, delete.values))
+        deleted.append(transaction.run(delete.text, delete.values))
     written = []
     for rows, gone in zip(targets.postgres, deleted, strict=True):
         inserted = _copy(transaction, rows, plan, options) if rows.num_rows else 0
@@ -221,6 +221,7 @@ def _replace(
 
 def _copy(transaction: Transaction, rows: RowSet, plan: Plan, options: WriteOptions) -> int:
     columns = columns_to_write(rows)
+    # Nothing is bound to a COPY, so a percent sign in a name stands for itself here.
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(
         sql.Identifier(plan.window.schema, rows.spec.table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
