@@ -6,14 +6,24 @@
     ├── UserError            something its reader can mend: one line, no traceback, exit code 2
     ├── InputRefused         an input that production refuses too (the specifications name them)
     ├── InputUnreadable      an input that cannot be read at all: truncated, forbidden, gone
-    └── RowSetInvalid        rows that do not conform to their specification
+    ├── RowSetInvalid        rows that do not conform to their specification
+    └── WriteFailed          a window was not replaced
+        └── WindowBusy       another run is writing it
 
 A message has three parts: what happened, on what, and a hint at what to do.
 """
 
 from __future__ import annotations
 
-__all__ = ["InputRefused", "InputUnreadable", "RowSetInvalid", "ShadowaggError", "UserError"]
+__all__ = [
+    "InputRefused",
+    "InputUnreadable",
+    "RowSetInvalid",
+    "ShadowaggError",
+    "UserError",
+    "WindowBusy",
+    "WriteFailed",
+]
 
 
 class ShadowaggError(Exception):
@@ -63,3 +73,15 @@ class RowSetInvalid(ShadowaggError):
     """A path gave rows that do not conform to the specification of their row set."""
 
     cause = "nonconforming"
+
+
+class WriteFailed(ShadowaggError):
+    """A window was not replaced; unless the message says otherwise, everything is as it was."""
+
+    cause = "write"
+
+
+class WindowBusy(WriteFailed):
+    """Another run is writing the same window."""
+
+    cause = "busy"

@@ -35,6 +35,7 @@ __all__ = [
     "WORKING_DOUBLE",
     "Column",
     "ColumnType",
+    "Level",
     "Role",
     "RowKind",
     "RowSet",
@@ -163,6 +164,7 @@ class Column:
             decimals do not); otherwise such a value makes the row set invalid.
         nullable: whether NULL may occur.
         reason: for a column left out: why.
+        random_id: whether each row gets a random UUID when it is written, and NULL stands here until then.
     """
 
     name: str
@@ -173,6 +175,7 @@ class Column:
     nan: bool = False
     nullable: bool = True
     reason: str = ""
+    random_id: bool = False
 
     def tolerance_in(self, kind: str) -> Tolerance:
         """The tolerance in rows of a kind."""
@@ -197,6 +200,10 @@ class RowKind:
 
 Home = Literal["hive", "postgres", "inner"]
 
+Level = Literal["accessor", "updater"]
+"""Where in production's call chain rows are replaced: `accessor` for one cluster, `updater` for all clusters
+of a source at once. What production deletes depends on it."""
+
 
 @dataclass(frozen=True)
 class RowSetSpec:
@@ -213,6 +220,11 @@ class RowSetSpec:
         source: the column with the source's UUID, by which a window's rows are found.
         deletes: what is deleted before the rows are written, beside the window's days and source.
         read_back: which of the table's rows are this row set's when it is read back later.
+        deleted_by: per level, the columns that say whose rows are deleted, beside the days and `deletes`:
+            column -> the value of the window that it equals (`source_uuid`, `cluster.cluster_id`,
+            `cluster.report_period_id`, `parameters.bill_id`, …). Without it: by `source`, for an accessor.
+        partitions: for `hive`: the columns that are folders, in order; the day's parts are called `year`,
+            `month` and `day` there, without padding.
     """
 
     name: str
@@ -225,10 +237,13 @@ class RowSetSpec:
     group: str | None = None
     deletes: Condition = ALWAYS
     read_back: Condition = ALWAYS
+    deleted_by: Mapping[Level, Mapping[str, str]] = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        used = {self.day, self.source, *([self.group] if self.group else [])}
+        used = {self.day, self.source, *([self.group] if self.group else []), *self.partitions}
+        used.update(name for owners in self.deleted_by.values() for name in owners)
         used.update(name for kind in self.kinds for name in kind.key)
         if len(set(names)) != len(names) or used - set(names):
             raise RowSetInvalid(

@@ -124,3 +124,22 @@ def test_what_is_heavy_is_imported_where_it_is_used(code, absent):
     )
     loaded = set(done.stderr.split())
     assert set() == loaded & set(absent)
+
+
+def test_the_writers_table_is_documented_as_it_is_made():
+    from shadowagg.candidate.writer.marker import CREATE, TABLE
+
+    made = CREATE.format(schema="shadowagg", table=TABLE).strip()
+    assert f"```sql\n{made}\n```" in read("docs/writer.md")
+
+
+def test_every_option_of_the_writer_is_documented_with_its_default():
+    import dataclasses
+
+    from shadowagg.candidate.writer import WriteOptions
+
+    page = read("docs/writer.md")
+    for field in dataclasses.fields(WriteOptions):
+        (line,) = [x for x in page.splitlines() if x.startswith(f"| `{field.name}` |")]
+        shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+        assert line.split("|")[2].strip().strip("`") == shown, field.name

@@ -120,6 +120,8 @@ STAGING = RowSetSpec(
     day="usage_start",
     group="namespace",
     source="source_uuid",
+    deleted_by={"accessor": {"source": "source_uuid"}},
+    partitions=("source", "year", "month", "day"),
     kinds=_kinds("csi_volume_handle"),
     columns=(
         Column("uuid", TEXT, Role.LEFT_OUT, reason="always NULL in the lake"),
@@ -180,10 +182,17 @@ DAILY_SUMMARY = RowSetSpec(
     group="namespace",
     source="source_uuid",
     kinds=_kinds(),
+    # 4.4-1; production names the report period alone, which belongs to one cluster.
     deletes=where(("infrastructure_raw_cost", "null or =", 0)),
+    deleted_by={
+        "accessor": {
+            "report_period_id": "cluster.report_period_id",
+            "cluster_id": "cluster.cluster_id",
+        }
+    },
     read_back=_FRESH,
     columns=(
-        Column("uuid", UUID, Role.LEFT_OUT, nullable=True, reason="random in every run"),
+        Column("uuid", UUID, Role.LEFT_OUT, reason="random in every run", random_id=True),
         Column("cluster_id", varchar(50)),
         Column("cluster_alias", varchar(256)),
         Column("data_source", varchar(64)),
