@@ -124,6 +124,13 @@ MODES = (
     Mode(CANDIDATE, "shadowagg.candidate.execute:Candidate"),
     Mode("embedded", "shadowagg.control.embedded:Embedded", stand_in=True, extra="embedded"),
     Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False),
+    Mode(
+        "trino",
+        "shadowagg.control.trino:Trino",
+        extra="trino",
+        grace_seconds=10.0,
+        sweep="shadowagg.control.scratch_prune:sweep",
+    ),
 )
 """Every mode; all but the candidate's own are controls."""
 
