@@ -7,8 +7,9 @@
     ├── InputRefused         an input that production refuses too (the specifications name them)
     ├── InputUnreadable      an input that cannot be read at all: truncated, forbidden, gone
     ├── RowSetInvalid        rows that do not conform to their specification
-    └── WriteFailed          a window was not replaced
-        └── WindowBusy       another run is writing it
+    ├── WriteFailed          a window was not replaced
+    │   └── WindowBusy       another run is writing it
+    └── ServerFailed         a server was out of reach, lost, or too slow
 
 A message has three parts: what happened, on what, and a hint at what to do.
 """
@@ -19,6 +20,7 @@ __all__ = [
     "InputRefused",
     "InputUnreadable",
     "RowSetInvalid",
+    "ServerFailed",
     "ShadowaggError",
     "UserError",
     "WindowBusy",
@@ -37,6 +39,9 @@ class ShadowaggError(Exception):
 
     cause = "error"
     """How an observation classifies this error (`observation.Cause`)."""
+
+    stage = ""
+    """The stage at which it was raised; set by the path that knows."""
 
     def __init__(self, what: str, *, on: str = "", hint: str = "") -> None:
         super().__init__(what, on, hint)
@@ -85,3 +90,18 @@ class WindowBusy(WriteFailed):
     """Another run is writing the same window."""
 
     cause = "busy"
+
+
+class ServerFailed(ShadowaggError):
+    """A server did not do what it was asked, for a reason that lies neither in the input nor in us.
+
+    Args:
+        what: what happened.
+        on: which server, and at what.
+        hint: what the reader can do about it.
+        cause: `error`; `timeout` or `memory` where it stopped at a limit.
+    """
+
+    def __init__(self, what: str, *, on: str = "", hint: str = "", cause: str = "error") -> None:
+        super().__init__(what, on=on, hint=hint)
+        self.cause = cause
