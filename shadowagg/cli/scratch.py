@@ -54,7 +54,7 @@ def prune(age: str, as_json: bool) -> None:
     older_than = parse_age(age)
     with TrinoSession(TrinoServer.from_environment(), source="shadowagg") as session:
         session.connect()
-        removed = scratch_prune.prune(session, older_than=older_than)
+        removed = scratch_prune.prune(session, older_than=older_than, unnamed=True)
     if as_json:
         click.echo(json.dumps({"removed": removed}, indent=1))
         return

@@ -15,7 +15,8 @@ running query is cancelled, both schemas are dropped with all that is in them, a
 removed; tables over files outside of it are external, so their files stay.
 
 A run holds PostgreSQL's advisory lock of its schema's name for as long as it lives (`hold`). Whoever gets
-the lock knows that the owner is dead, on whatever machine it was: `scratch_prune` relies on that.
+the lock knows that the owner is dead, on whatever machine it was: `scratch_prune` relies on that. The
+name says in which database the lock is, since several may stand behind one Hive.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ __all__ = [
     "drop",
     "failing",
     "hold",
+    "identity",
+    "locked_in",
     "made_at",
     "new_name",
     "open_scratch",
@@ -61,19 +64,24 @@ _LOG = logging.getLogger("shadowagg")
 PREFIX = "shadowagg_scratch_"
 CATALOGS = ("hive", "postgres")
 
-_NAME = re.compile(rf"{PREFIX}(\d{{8}}t\d{{6}})_[0-9a-f]{{12}}")
+_NAME = re.compile(rf"{PREFIX}(\d{{8}}t\d{{6}})_([0-9a-f]{{6}})_[0-9a-f]{{8}}")
 _MADE_AT = "%Y%m%dt%H%M%S"
 
 
-def new_name() -> str:
-    """A name that nobody has, for templates that splice it unquoted: lower case, with its time (UTC)."""
-    return f"{PREFIX}{dt.datetime.now(dt.UTC).strftime(_MADE_AT)}_{secrets.token_hex(6)}"
+def new_name(database: str) -> str:
+    """A name that nobody has, for templates that splice it unquoted: lower case, with its time (UTC).
+
+    Args:
+        database: what `identity` says of the database that has the lock.
+    """
+    made = dt.datetime.now(dt.UTC).strftime(_MADE_AT)
+    return f"{PREFIX}{made}_{database}_{secrets.token_hex(4)}"
 
 
 def made_at(name: str) -> dt.datetime | None:
     """When a scratch schema was made; None for a name that `new_name` did not give.
 
-    >>> made_at("shadowagg_scratch_20250301t101500_0123456789ab").isoformat()
+    >>> made_at("shadowagg_scratch_20250301t101500_0a1b2c_01234567").isoformat()
     '2025-03-01T10:15:00+00:00'
     """
     found = _NAME.fullmatch(name)
@@ -82,6 +90,16 @@ def made_at(name: str) -> dt.datetime | None:
     with contextlib.suppress(ValueError):
         return dt.datetime.strptime(found[1], _MADE_AT).replace(tzinfo=dt.UTC)
     return None
+
+
+def locked_in(name: str) -> str | None:
+    """The `identity` of the database that has a scratch schema's lock; None as `made_at`.
+
+    >>> locked_in("shadowagg_scratch_20250301t101500_0a1b2c_01234567")
+    '0a1b2c'
+    """
+    found = _NAME.fullmatch(name)
+    return found[2] if found else None
 
 
 def quoted(*names: str) -> str:
@@ -167,7 +185,7 @@ def open_scratch(session: TrinoSession, *, lake: Lake | None = None) -> Iterator
         with contextlib.suppress(UserError):
             lake = Lake.from_environment()
     database = connect_postgres()
-    name = new_name()
+    name = new_name(identity(database))
     scratch = Scratch(name, session, database, lake)
     try:
         hold(database, name)
@@ -295,6 +313,16 @@ def connect_postgres() -> psycopg2.extensions.connection:
         ) from None
     connection.autocommit = True
     return connection
+
+
+def identity(database: psycopg2.extensions.connection) -> str:
+    """Six digits that tell one database from another: a lock says nothing of what others lock elsewhere."""
+    with failing("PostgreSQL"), database.cursor() as cursor:
+        cursor.execute(
+            "SELECT system_identifier || '/' || current_database() FROM pg_control_system()"
+        )
+        ((text,),) = cursor.fetchall()
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def hold(database: psycopg2.extensions.connection, name: str) -> bool:

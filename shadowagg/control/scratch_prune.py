@@ -2,7 +2,7 @@
 
 A run holds PostgreSQL's advisory lock of its schema's name (`scratch.hold`). Here a leftover is removed only
 with its lock in hand, so a run that lives, on whatever machine, is never disturbed; and only what is
-called as scratch schemas are called is looked at.
+called as scratch schemas are called, and has its lock in our database, is looked at.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from shadowagg.control.scratch import (
     connect_postgres,
     drop,
     hold,
+    identity,
+    locked_in,
     made_at,
     quoted,
 )
@@ -41,13 +43,16 @@ def sweep(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:  # noqa: 
         return {"removed": [f"scratch schema {name}" for name in prune(session)]}
 
 
-def prune(session: TrinoSession, *, older_than: dt.timedelta = dt.timedelta(0)) -> list[str]:
+def prune(
+    session: TrinoSession, *, older_than: dt.timedelta = dt.timedelta(0), unnamed: bool = False
+) -> list[str]:
     """Remove scratch schemas, in both catalogs and the lake, of runs that are dead.
 
     Args:
         session: on Trino.
         older_than: what was made more recently stays; so does, for any age but 0, what does not say
             when it was made.
+        unnamed: also what begins like a scratch schema and says neither when nor where it was made.
 
     Returns:
         The names of those that were removed.
@@ -59,11 +64,13 @@ def prune(session: TrinoSession, *, older_than: dt.timedelta = dt.timedelta(0)) 
     lake = None
     with contextlib.suppress(UserError):
         lake = Lake.from_environment()
+    with contextlib.closing(connect_postgres()) as database:
+        ours = {identity(database), *([None] if unnamed else [])}
     limit = dt.datetime.now(dt.UTC) - older_than
     removed = []
     for name in leftovers(session, lake):
         made = made_at(name)
-        if older_than and (made is None or made > limit):
+        if locked_in(name) not in ours or (older_than and (made is None or made > limit)):
             continue
         # A connection each: the lock goes with it.
         with contextlib.closing(connect_postgres()) as database:

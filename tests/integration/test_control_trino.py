@@ -27,7 +27,15 @@ from click.testing import CliRunner
 from shadowagg.cli import main
 from shadowagg.control import scratch_prune
 from shadowagg.control import trino as trino_mode
-from shadowagg.control.scratch import PREFIX, connect_postgres, hold, new_name, open_scratch, quoted
+from shadowagg.control.scratch import (
+    PREFIX,
+    connect_postgres,
+    hold,
+    identity,
+    new_name,
+    open_scratch,
+    quoted,
+)
 from shadowagg.control.trino_session import TrinoSession
 from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid, ServerFailed, UserError
 from shadowagg.inputs import Inputs
@@ -787,18 +795,30 @@ def start_run(*options):
     )
 
 
-def owner_of_a_new_scratch(known):
-    """The process that a new scratch schema says it belongs to, once a child of ours has one."""
+def descends(pid, ancestor):
+    """Whether a process was started by another, over any number of generations."""
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            pid = int(re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)[1])
+            continue
+        return False
+    return False
+
+
+def owner_of_a_scratch(ancestor):
+    """The process that a scratch schema says it belongs to, if it is ours: others use the servers, too."""
     with contextlib.closing(connect_postgres()) as database, database.cursor() as cursor:
         cursor.execute(
-            "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace"
+            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace"
             " WHERE starts_with(nspname, %s)",
             (PREFIX,),
         )
-        for name, comment in cursor.fetchall():
-            if name not in known and comment:
-                return json.loads(comment.partition("shadowagg ")[2])["pid"]
-    return None
+        comments = [comment for (comment,) in cursor.fetchall() if comment]
+    owners = [json.loads(comment.partition("shadowagg ")[2])["pid"] for comment in comments]
+    return next((pid for pid in owners if descends(pid, ancestor)), None)
 
 
 def test_the_fences_time_limit_leaves_nothing(servers, nothing_left):
@@ -811,9 +831,8 @@ def test_the_fences_time_limit_leaves_nothing(servers, nothing_left):
 def test_a_run_that_is_killed_is_cleared_up_by_the_one_that_watches_it(
     servers, session, nothing_left
 ):
-    known = scratch_prune.leftovers(session, None)
     with start_run() as process:
-        worker = until(lambda: owner_of_a_new_scratch(known))
+        worker = until(lambda: owner_of_a_scratch(process.pid))
         time.sleep(1)
         os.kill(worker, signal.SIGKILL)
         out, _ = process.communicate(timeout=120)
@@ -823,20 +842,28 @@ def test_a_run_that_is_killed_is_cleared_up_by_the_one_that_watches_it(
     assert any("scratch schema" in left for left in record["control"]["left_behind"])
 
 
-def test_prune_removes_what_is_dead_and_nothing_that_lives(servers, session, lake, nothing_left):
-    dead = new_name()
-    session.run(f"CREATE SCHEMA {quoted('hive', dead)}")
-    (lake.folder / dead).mkdir()
+def test_prune_removes_what_is_dead_and_nothing_that_lives_or_is_locked_elsewhere(
+    servers, session, lake, nothing_left, tmp_path
+):
     with contextlib.closing(connect_postgres()) as database, database.cursor() as cursor:
+        dead, foreign = new_name(identity(database)), new_name("000000")
         cursor.execute(f"CREATE SCHEMA {quoted(dead)}")
-    with open_scratch(session) as alive:
-        young = CliRunner().invoke(main, ["scratch", "prune", "--older-than", "1h"])
-        assert dead in scratch_prune.leftovers(session, None)
+    unnamed = f"{PREFIX}{tmp_path.name.lower()}"
+    for name in (dead, foreign, unnamed):
+        session.run(f"CREATE SCHEMA {quoted('hive', name)}")
+    (lake.folder / dead).mkdir()
+    try:
+        with open_scratch(session) as alive:
+            young = CliRunner().invoke(main, ["scratch", "prune", "--older-than", "1h"])
+            assert 0 == young.exit_code
+            assert {dead, unnamed} <= set(scratch_prune.leftovers(session, None))
 
-        pruned = CliRunner().invoke(main, ["scratch", "prune", "--json"])
+            scratch_prune.prune(session)
+            assert unnamed in scratch_prune.leftovers(session, None)
+            assert dead not in everything(session, lake)
 
-        assert (0, 0) == (young.exit_code, pruned.exit_code)
-        assert dead in json.loads(pruned.stdout)["removed"]
-        assert alive.name not in json.loads(pruned.stdout)["removed"]
-        assert alive.name in scratch_prune.leftovers(session, None)
-    assert not (lake.folder / dead).exists()
+            pruned = CliRunner().invoke(main, ["scratch", "prune", "--json"])
+            assert unnamed in json.loads(pruned.stdout)["removed"]
+            assert {alive.name, foreign} <= set(scratch_prune.leftovers(session, None))
+    finally:
+        session.run(f"DROP SCHEMA {quoted('hive', foreign)}")

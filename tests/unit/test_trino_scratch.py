@@ -13,7 +13,7 @@ import pytest
 from shadowagg.cli.scratch import parse_age
 from shadowagg.control import trino_rows
 from shadowagg.control.dialect import parse_select
-from shadowagg.control.scratch import Scratch, drop, made_at, new_name
+from shadowagg.control.scratch import Scratch, drop, locked_in, made_at, new_name
 from shadowagg.control.side_tables import copy_text
 from shadowagg.control.trino import _Run, on_trino
 from shadowagg.errors import UserError
@@ -36,18 +36,19 @@ SPEC = RowSetSpec(
 
 
 def test_a_name_is_new_says_its_time_and_can_be_spliced():
-    names = {new_name() for _ in range(100)}
+    names = {new_name("0a1b2c") for _ in range(100)}
 
     assert 100 == len(names)
     for name in names:
         assert name.isidentifier()
         assert name == name.lower()
         assert len(name) <= 63
+        assert "0a1b2c" == locked_in(name)
         assert abs(dt.datetime.now(dt.UTC) - made_at(name)) < dt.timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    "name", ["shadowagg_scratch_x", "org1", "shadowagg_scratch_99999999t999999_0123456789ab"]
+    "name", ["shadowagg_scratch_x", "org1", "shadowagg_scratch_99999999t999999_0a1b2c_01234567"]
 )
 def test_a_name_of_another_form_says_nothing_of_its_time(name):
     assert made_at(name) is None
