@@ -116,6 +116,7 @@ MODES = (
     Mode(CANDIDATE, "shadowagg.candidate.execute:Candidate"),
     Mode("embedded", "shadowagg.control.embedded:Embedded", stand_in=True, extra="embedded"),
     Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False),
+    Mode("production", "shadowagg.control.production.path:ProductionTemplates", extra="production"),
 )
 """Every mode; all but the candidate's own are controls."""
 
