@@ -6,14 +6,22 @@
     ├── UserError            something its reader can mend: one line, no traceback, exit code 2
     ├── InputRefused         an input that production refuses too (the specifications name them)
     ├── InputUnreadable      an input that cannot be read at all: truncated, forbidden, gone
-    └── RowSetInvalid        rows that do not conform to their specification
+    ├── RowSetInvalid        rows that do not conform to their specification
+    └── ServerFailed         a server was out of reach, lost, or too slow
 
 A message has three parts: what happened, on what, and a hint at what to do.
 """
 
 from __future__ import annotations
 
-__all__ = ["InputRefused", "InputUnreadable", "RowSetInvalid", "ShadowaggError", "UserError"]
+__all__ = [
+    "InputRefused",
+    "InputUnreadable",
+    "RowSetInvalid",
+    "ServerFailed",
+    "ShadowaggError",
+    "UserError",
+]
 
 
 class ShadowaggError(Exception):
@@ -61,3 +69,18 @@ class RowSetInvalid(ShadowaggError):
     """A path gave rows that do not conform to the specification of their row set."""
 
     cause = "nonconforming"
+
+
+class ServerFailed(ShadowaggError):
+    """A server did not do what it was asked, for a reason that lies neither in the input nor in us.
+
+    Args:
+        what: what happened.
+        on: which server, and at what.
+        hint: what the reader can do about it.
+        cause: `error`; `timeout` or `memory` where it stopped at a limit.
+    """
+
+    def __init__(self, what: str, *, on: str = "", hint: str = "", cause: str = "error") -> None:
+        super().__init__(what, on=on, hint=hint)
+        self.cause = cause

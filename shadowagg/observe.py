@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,11 @@ from shadowagg.arrow_alone import keep_pandas_out, prefer_cheap_allocator
 from shadowagg.errors import ShadowaggError
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.inputs import Inputs
-from shadowagg.observation import Observation, Side, StageRows
+from shadowagg.observation import Cause, Fault, Observation, Side, StageRows
+from shadowagg.paths import Mode, PathRequest, StageTable, open_path
+from shadowagg.paths import mode as path_mode
 from shadowagg.plan import Plan
+from shadowagg.provider import Provider
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +30,12 @@ __all__ = ["observe", "run_path"]
 
 _STAGES = "stages.jsonl"
 """One line per finished stage, so that a path that dies keeps what it had."""
+
+_ENGINE = "engine.json"
+"""What a path says of its engine: of one that fails it matters most."""
+
+_ENDED_BY_OTHERS = frozenset({Cause.TIMEOUT, Cause.MEMORY, Cause.DISK, Cause.DIED})
+_SWEEP_SECONDS = 60.0
 
 
 def observe(
@@ -54,8 +65,12 @@ def observe(
         "inputs": inputs.to_json(),
         "options": dict(options),
         "threads": limits.threads,
+        "seconds": limits.seconds,
     }
-    outcome = run_fenced("shadowagg.observe:run_path", request, folder=folder, limits=limits)
+    known = path_mode(mode)
+    patient = replace(limits, grace_seconds=max(limits.grace_seconds, known.grace_seconds))
+    outcome = run_fenced("shadowagg.observe:run_path", request, folder=folder, limits=patient)
+    left_behind = (*outcome.left_behind, *_sweep(known, outcome.fault, folder, limits))
     return Observation(
         side=side,
         mode=mode,
@@ -64,9 +79,31 @@ def observe(
         wall_seconds=outcome.wall_seconds,
         cpu_seconds=outcome.cpu_seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
-        engine=(outcome.value or {}).get("engine", {}),
-        left_behind=outcome.left_behind,
+        engine=(outcome.value or {}).get("engine") or _engine(folder),
+        left_behind=left_behind,
     )
+
+
+def _sweep(mode: Mode, fault: Fault | None, folder: Path, limits: Limits) -> tuple[str, ...]:
+    """What a run that was ended, or died, left on servers: removed now, and named."""
+    if not mode.sweep or fault is None or fault.cause not in _ENDED_BY_OTHERS:
+        return ()
+    place = folder / "sweep"
+    place.mkdir(mode=0o700)
+    shortly = replace(limits, seconds=min(limits.seconds, _SWEEP_SECONDS))
+    outcome = run_fenced(mode.sweep, {}, folder=place, limits=shortly)
+    if outcome.fault is not None:
+        return (f"perhaps a scratch schema: {outcome.fault.message}",)
+    return tuple((outcome.value or {}).get("removed", ()))
+
+
+def _engine(folder: Path) -> Mapping[str, Any]:
+    """What the path said of its engine before it failed; nothing if it did not come to that."""
+    try:
+        document: dict[str, Any] = json.loads((folder / _ENGINE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document
 
 
 def _finished(folder: Path) -> tuple[StageRows, ...]:
@@ -93,13 +130,9 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         ShadowaggError: as the path raises it; `RowSetInvalid` for rows that do not conform.
     """
     prefer_cheap_allocator()
-    # Imported here: the caller's process needs none of it.
-    import pyarrow as pa
-
     keep_pandas_out()
+    # Imported here: the caller's process needs none of it.
     from shadowagg.discovery import registry
-    from shadowagg.paths import PathRequest, open_path
-    from shadowagg.rowset import RowSet
 
     plan = Plan.from_json(request["plan"])
     provider = registry().provider(plan.window.provider)
@@ -110,13 +143,31 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         inputs=Inputs.from_json(request["inputs"]),
         threads=request["threads"],
         options=request["options"],
+        seconds=request["seconds"],
     )
+    try:
+        # Closed in any case: a path clears up when its iterator ends.
+        with closing(path.run(asked)) as stages:  # type: ignore[type-var]  # a generator
+            _keep(stages, provider, request["mode"], folder)
+    finally:
+        with suppress(Exception):  # what it says of itself must not hide why it failed
+            engine = json.dumps(dict(path.engine()))
+            (folder / _ENGINE).write_text(engine, encoding="utf-8")
+    return {"engine": dict(path.engine())}
+
+
+def _keep(stages: Iterator[StageTable], provider: Provider, mode: str, folder: Path) -> None:
+    """Check each stage's rows and leave them in the folder."""
+    import pyarrow as pa
+
+    from shadowagg.rowset import RowSet
+
     specs = {stage.name: stage.spec for stage in provider.stages}
-    for made in path.run(asked):
+    for made in stages:
         if made.stage not in specs:
             raise ShadowaggError(
                 f"gave rows for {made.stage!r}, which is no stage",
-                on=f"mode {request['mode']}",
+                on=f"mode {mode}",
                 hint=f"stages are {', '.join(specs)}",
             )
         rows = RowSet.conform(specs[made.stage], made.table)
@@ -130,7 +181,6 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         )
         with (folder / _STAGES).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line.to_json()) + "\n")
-    return {"engine": dict(path.engine())}
 
 
 def _one_dictionary(table: pa.Table) -> pa.Table:

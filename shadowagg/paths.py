@@ -39,6 +39,7 @@ class PathRequest:
         inputs: where they lie.
         threads: how many it may use.
         options: of the mode, plain values without secrets (for `recorded` the scenario's folder).
+        seconds: how long it may run, for what it asks of servers; 0 where nobody says.
     """
 
     provider: Provider
@@ -46,6 +47,7 @@ class PathRequest:
     inputs: Inputs
     threads: int = 2
     options: Mapping[str, Any] | None = None
+    seconds: float = 0.0
 
     def option(self, name: str) -> Any:
         """One of the mode's options.
@@ -101,6 +103,10 @@ class Mode:
         stand_in: whether it only stands in for production's engine; said wherever its results are.
         computes: whether asking again computes again: kept rows cannot differ from themselves.
         extra: the extra of the core distribution that installs its engine.
+        grace_seconds: how long it may clear up after it was told to end: what lies on servers takes
+            longer than what lies in memory.
+        sweep: `package.module:function`, a task for the fence that removes from servers what a run
+            left that could not clear up; empty for a mode that leaves nothing.
     """
 
     name: str
@@ -108,6 +114,8 @@ class Mode:
     stand_in: bool = False
     computes: bool = True
     extra: str = ""
+    grace_seconds: float = 2.0
+    sweep: str = ""
 
 
 CANDIDATE = "pyarrow"

@@ -119,4 +119,28 @@ class Lake:
                 on="environment",
                 hint="set SHADOWAGG_LAKE_DIR, and SHADOWAGG_LAKE_URI as Trino calls that folder",
             )
-        return cls(folder.rstrip("/"), uri.rstrip("/"))
+        return cls(folder.rstrip("/") or "/", uri.rstrip("/"))
+
+    def address(self, path: str) -> str:
+        """Trino's name for a path below the folder.
+
+        >>> Lake("/lake", "local:").address("/lake/t/part.parquet")
+        'local:///t/part.parquet'
+        """
+        inside = path.removeprefix(self.folder).lstrip("/")
+        # `local:///` names a root by nothing but slashes.
+        return f"{self.uri}/{inside}" if "://" in self.uri else f"{self.uri}///{inside}"
+
+    def path(self, address: str) -> str | None:
+        """The path below the folder that Trino means by an address; None for one outside of it.
+
+        >>> Lake("/lake", "local:///b").path("local:///b/t/part.parquet")
+        '/lake/t/part.parquet'
+        """
+        root = self.address("")
+        return f"{self.folder}/{address[len(root) :]}" if address.startswith(root) else None
+
+    def holds(self, path: str) -> bool:
+        """Whether a path of this machine lies below the folder, links resolved."""
+        inside = os.path.realpath(path)
+        return inside.startswith(os.path.realpath(self.folder).rstrip("/") + "/")

@@ -15,7 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid, ShadowaggError, UserError
+from shadowagg.errors import (
+    InputRefused,
+    InputUnreadable,
+    RowSetInvalid,
+    ServerFailed,
+    ShadowaggError,
+    UserError,
+)
 from shadowagg.fence.order import Order
 from shadowagg.fence.processes import end_with_parent, resident_bytes
 from shadowagg.observation import Cause, Fault
@@ -25,7 +32,7 @@ __all__ = ["fault_of", "shortened", "work"]
 
 DETAIL_CHARACTERS = 20_000
 _MESSAGE_CHARACTERS = 2_000
-_EXPLAINED = (InputRefused, InputUnreadable, RowSetInvalid, UserError)
+_EXPLAINED = (InputRefused, InputUnreadable, RowSetInvalid, ServerFailed, UserError)
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",  # also the size of Arrow's pool, if set before pyarrow is imported
