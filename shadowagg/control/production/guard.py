@@ -102,7 +102,8 @@ class Guard:
 
     Args:
         schema: its name, the same in the catalogs `hive` and `postgres`.
-        inputs: tables of the lake's schema whose files are not ours: read, never written.
+        inputs: tables of the lake's schema whose files are not ours, to be read and never written;
+            with them tables of such a name and `__`, their parts.
         also_reads: tables elsewhere that may be read, as `catalog.schema.table`.
     """
 
@@ -110,7 +111,7 @@ class Guard:
     inputs: frozenset[str] = frozenset()
     also_reads: frozenset[str] = frozenset()
 
-    def check(self, text: str, engine: Engine, *, on: str) -> None:
+    def check(self, text: str, engine: Engine, *, on: str) -> tuple[exp.Expression, ...]:
         """Let a text pass, as it will be sent, or refuse it.
 
         Args:
@@ -118,12 +119,17 @@ class Guard:
             engine: which dialect, and whose names.
             on: what it is, for the error.
 
+        Returns:
+            Its statements, parsed.
+
         Raises:
             UserError: if it writes, makes, drops or reads anything outside the schema, is of a kind
                 that is not known to be harmless, or cannot be parsed for certain.
         """
-        for piece in _statements(text, engine, on):
-            self._check(_parse(piece, engine, on), engine, on)
+        parsed = tuple(_parse(piece, engine, on) for piece in _statements(text, engine, on))
+        for statement in parsed:
+            self._check(statement, engine, on)
+        return parsed
 
     def _check(self, statement: exp.Expression, engine: Engine, on: str) -> None:
         if not isinstance(statement, _STATEMENTS):
@@ -175,7 +181,7 @@ class Guard:
             if len(path) == 1 or not self._inside(path, engine):
                 raise _refused(f"{node.key} of {'.'.join(path)}", on)
             catalog, _, name = _full(path, engine)
-            if catalog == "hive" and name.partition("$")[0] in self.inputs:
+            if catalog == "hive" and re.split(r"\$|__", name)[0] in self.inputs:
                 raise _refused(f"{node.key} of the input {name}, whose files are not ours", on)
 
     def _check_kind(self, node: exp.Create | exp.Drop, engine: Engine, on: str) -> None:
