@@ -73,14 +73,26 @@ _PROPERTIES: dict[Engine, tuple[type[exp.Expression], ...]] = {
 """Of a new table. A location, above all, is not among them: it could be somebody's files."""
 
 _FUNCTIONS = re.compile(
-    r"(jsonb?|array|regexp|string|to|date|make|bool|bit|every|width|num_nonnulls|num_nulls)(_\w+)?"
-    r"|jsonb?_\w+|uuid_generate_v4|gen_random_uuid|row|unnest|generate_series|generate_subscripts"
-    r"|cardinality|btrim|ltrim|rtrim|trim|initcap|quote_literal|format|concat|concat_ws|md5|now"
-    r"|clock_timestamp|statement_timestamp|age|mod|div|trunc|hstore|excluded|values|exists|any|all"
+    # families, by their first word
+    r"(jsonb?|array|regexp|string|to|date|make|bool|bit|percentile|justify|num|stddev|var|regr)_\w+"
+    # values
+    r"|uuid_generate_v4|gen_random_uuid|row|unnest|generate_series|generate_subscripts|cardinality"
+    r"|coalesce|greatest|least|nullif|hstore|excluded|every|exists|any|all|some"
+    # texts
+    r"|(octet|char|character)_length|length|btrim|ltrim|rtrim|trim|initcap|lower|upper|left|right"
+    r"|lpad|rpad|repeat|replace|reverse|translate|strpos|split_part|starts_with|substr|substring"
+    r"|overlay|position|ascii|chr|concat|concat_ws|format|quote_literal|quote_ident|quote_nullable"
+    r"|md5|sha(224|256|384|512)|encode|decode|normalize"
+    # numbers and days
+    r"|abs|ceil|ceiling|floor|round|trunc|mod|div|power|sqrt|cbrt|sign|exp|ln|log|log10|random"
+    r"|width_bucket|extract|age|now|isfinite|timezone|(clock|statement|transaction)_timestamp"
+    # aggregates and windows
+    r"|count|sum|min|max|avg|variance|corr|covar_\w+|mode|row_number|rank|dense_rank|percent_rank"
+    r"|cume_dist|ntile|lag|lead|first_value|last_value|nth_value"
 )
-"""Functions of PostgreSQL that sqlglot has no class for. None of them writes, waits, reads files,
-takes a statement as a text, or changes a setting: `nextval`, `set_config`, `query_to_xml`, `dblink`,
-`lo_…`, `pg_…` do."""
+"""Functions of PostgreSQL that may be called where sqlglot has no class for them. None of them writes,
+waits, reads files, takes a statement as a text, or changes a setting: `nextval`, `set_config`,
+`query_to_xml`, `dblink`, `lo_…`, `pg_…` do."""
 
 _TOKEN = re.compile(
     r"""

@@ -83,10 +83,17 @@ class ProductionTemplates:
     def engine(self) -> Mapping[str, Any]:
         """Versions of what computed, the templates' hashes, and the queries on Trino."""
         queries = self._session.queries if self._session else []
+        steps: dict[str, list[dict[str, Any]]] = {}
+        for query in queries:
+            if query.purpose != "scratch":
+                steps.setdefault(query.purpose, []).append(query.to_json())
         return {
             **{name: importlib.metadata.version(name) for name in _PACKAGES.values()},
             **self._said,
-            "queries": [query.to_json() for query in queries],
+            "cpu_seconds": round(sum(query.cpu_seconds for query in queries), 3),
+            "peak_memory_bytes": max((query.peak_memory_bytes for query in queries), default=0),
+            "scanned_bytes": sum(query.scanned_bytes for query in queries),
+            "queries": steps,
         }
 
 
