@@ -124,7 +124,20 @@ MODES = (
     Mode(CANDIDATE, "shadowagg.candidate.execute:Candidate"),
     Mode("embedded", "shadowagg.control.embedded:Embedded", stand_in=True, extra="embedded"),
     Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False),
-    Mode("production", "shadowagg.control.production.path:ProductionTemplates", extra="production"),
+    Mode(
+        "trino",
+        "shadowagg.control.trino:Trino",
+        extra="trino",
+        grace_seconds=10.0,
+        sweep="shadowagg.control.scratch_prune:sweep",
+    ),
+    Mode(
+        "production",
+        "shadowagg.control.production.path:ProductionTemplates",
+        extra="production",
+        grace_seconds=10.0,
+        sweep="shadowagg.control.scratch_prune:sweep",
+    ),
 )
 """Every mode; all but the candidate's own are controls."""
 

@@ -31,7 +31,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ __all__ = [
     "Scratch",
     "connect_postgres",
     "drop",
+    "failing",
     "hold",
     "made_at",
     "new_name",
@@ -107,8 +108,6 @@ class Scratch:
     session: TrinoSession
     database: psycopg2.extensions.connection
     lake: Lake | None
-    linked: list[str] = field(default_factory=list)
-    """Tables whose files had to be linked or copied into the scratch folder."""
 
     def hive(self, table: str) -> str:
         """The qualified name of a table in the catalog `hive`."""
@@ -141,9 +140,13 @@ class Scratch:
             ) from None
         return place
 
+    def address(self, place: Path) -> str:
+        """Trino's name for a place that `folder` gave."""
+        return (self.lake or Lake.from_environment()).address(str(place))
+
     def sql(self, statement: str, values: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
         """A statement on PostgreSQL, and its rows, if it has any."""
-        with _failing("PostgreSQL"), self.database.cursor() as cursor:
+        with failing("PostgreSQL"), self.database.cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
 
@@ -228,7 +231,7 @@ def drop(
 
     def in_postgres() -> None:
         connection = connect_postgres() if database is None or database.closed else database
-        with _failing("PostgreSQL"), connection.cursor() as cursor:
+        with failing("PostgreSQL"), connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA IF EXISTS {quoted(name)} CASCADE")
 
     def in_lake() -> None:
@@ -297,14 +300,14 @@ def connect_postgres() -> psycopg2.extensions.connection:
 def hold(database: psycopg2.extensions.connection, name: str) -> bool:
     """Take the lock of a scratch schema, if its owner does not live; kept until the connection ends."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with _failing("PostgreSQL"), database.cursor() as cursor:
+    with failing("PostgreSQL"), database.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (number,))
         ((held,),) = cursor.fetchall()
     return bool(held)
 
 
 @contextlib.contextmanager
-def _failing(where: str) -> Iterator[None]:
+def failing(where: str) -> Iterator[None]:
     """A server's error as one line without values of rows."""
     import psycopg2
 

@@ -77,5 +77,5 @@ def test_a_provider_without_steps_says_so_in_one_line():
     class Provider:
         name = "toy"
 
-    with pytest.raises(UserError, match="^provider toy: does not know production's templates"):
+    with pytest.raises(UserError, match=r"^provider toy: does not know production's templates"):
         production_of(Provider())

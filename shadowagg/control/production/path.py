@@ -31,7 +31,7 @@ from shadowagg.paths import PathRequest, StageTable
 from shadowagg.production import Call, CodeStep, Production, TemplateStep, production_of
 from shadowagg.servers import TrinoServer
 
-__all__ = ["ProductionTemplates"]
+__all__ = ["ProductionTemplates", "take"]
 
 _PACKAGES = {"jinjasql": "jinjasql2", "sqlglot": "sqlglot", "sqlparse": "sqlparse"}
 """Module -> distribution."""
@@ -124,17 +124,18 @@ def _run(
         for stage in published:
             if stage.spec.home == "postgres":
                 make_table(scratch, stage.spec)
-        of_lake = frozenset(table.name for table in tables if table.home == "lake")
+        of_lake = tuple(table for table in tables if table.home == "lake")
+        names = frozenset(table.name for table in of_lake)
         twin = ScratchTwin(
             scratch,
-            Guard(scratch.name, of_lake, frozenset(production.also_reads)),
+            Guard(scratch.name, names, frozenset(production.also_reads)),
             provided,
             of_lake,
             plan.window,
         )
         for step, call in production.calls(plan):
             session.purpose = step.name if isinstance(step, CodeStep) else step.path
-            _take(step, call, production, folder, twin)
+            take(step, call, production, folder, twin)
         for stage in published:
             session.purpose = f"reading {stage.name}"
             table = read_rows(scratch, stage.spec, plan.window)
@@ -149,13 +150,14 @@ def _run(
         ) from None
 
 
-def _take(
+def take(
     step: TemplateStep | CodeStep,
     call: Call,
     production: Production,
     folder: TemplateFolder,
     twin: ScratchTwin,
 ) -> None:
+    """Run one step for its days: a function of the provider's, or a file, piece by piece."""
     if isinstance(step, CodeStep):
         step.run(call, twin)
         return

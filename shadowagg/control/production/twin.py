@@ -15,6 +15,7 @@ from shadowagg.control.scratch_inputs import Provided
 from shadowagg.control.trino_refusal import meaning
 from shadowagg.control.trino_session import QueryFailed
 from shadowagg.errors import InputRefused, ServerFailed, ShadowaggError, UserError
+from shadowagg.provider import InputTable
 from shadowagg.window import Window
 
 __all__ = ["ScratchTwin", "Swallowed"]
@@ -26,7 +27,7 @@ _STATEMENT = "42"
 """The class that speaks of the statement."""
 
 
-class Swallowed(Exception):  # noqa: N818 - no error
+class Swallowed(Exception):
     """A statement failed in a way that production passes over."""
 
 
@@ -38,14 +39,14 @@ class ScratchTwin:
         scratch: its schema, and the connections.
         guard: that every statement passes.
         provided: the input tables.
-        inputs: names of the lake's input tables.
+        tables: the lake's input tables.
         window: for errors.
     """
 
     scratch: Scratch
     guard: Guard
     provided: Provided
-    inputs: frozenset[str]
+    tables: tuple[InputTable, ...]
     window: Window
 
     @property
@@ -58,7 +59,7 @@ class ScratchTwin:
 
         The scratch schema has an empty view of an input that does not exist.
         """
-        if name in self.inputs:
+        if name in {table.name for table in self.tables}:
             return name in self.provided.existing
         statement = f"SHOW TABLES FROM hive.{self.schema}"
         return name in {row[0] for row in self.scratch.session.rows(statement)}
@@ -104,6 +105,9 @@ class ScratchTwin:
                 on=on,
                 hint="are these production's templates, of the revision that we know?",
             )
+        if not isinstance(said, InputRefused):
+            # Either a file is broken, and then it is named, or Trino is.
+            self.provided.check_readable(self.tables)
         return said
 
     def postgres(
