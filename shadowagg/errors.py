@@ -36,6 +36,9 @@ class ShadowaggError(Exception):
     cause = "error"
     """How an observation classifies this error (`observation.Cause`)."""
 
+    stage = ""
+    """The stage at which it was raised; set by the path that knows."""
+
     def __init__(self, what: str, *, on: str = "", hint: str = "") -> None:
         super().__init__(what, on, hint)
         self.what = what

@@ -101,7 +101,7 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
         return _control_failed(control.fault, candidate.fault)
     if candidate.fault is not None:
         fault = candidate.fault
-        at = f" at stage {fault.stage}" if fault.stage else ""
+        at = _place_of(fault)
         return Judgement(
             Verdict.CANDIDATE_FAILED, str(fault.cause), f"candidate{at}: {fault.message}"
         )
@@ -148,8 +148,14 @@ def _control_failed(control: Fault, candidate: Fault | None) -> Judgement:
             "refused",
             f"the control refuses the input ({control.message}), the candidate {other}",
         )
-    at = f" at stage {control.stage}" if control.stage else ""
+    at = _place_of(control)
     return Judgement(Verdict.INCONCLUSIVE, str(control.cause), f"control{at}: {control.message}")
+
+
+def _place_of(fault: Fault) -> str:
+    """Where it was, unless its message begins with that."""
+    said = not fault.stage or fault.message.startswith(fault.stage)
+    return "" if said else f" at stage {fault.stage}"
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:

@@ -21,6 +21,7 @@ COMMANDS = {
     "generate": "Write a seeded scenario folder.",
     "providers": "What is installed, what failed to load and why.",
     "run": "Run both paths on a scenario and say whether they agree.",
+    "scratch": "Remove what killed runs have left on servers.",
 }
 """Command -> its line in `--help`, so that listing them imports none of them."""
 

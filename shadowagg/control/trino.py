@@ -26,7 +26,7 @@ from shadowagg.control.scratch_inputs import Provided, provide
 from shadowagg.control.scratch_prune import prune
 from shadowagg.control.trino_refusal import meaning
 from shadowagg.control.trino_session import QueryFailed, QueryStats, TrinoSession, require_trino
-from shadowagg.errors import InputRefused, RowSetInvalid, ShadowaggError
+from shadowagg.errors import InputRefused, RowSetInvalid, ServerFailed, ShadowaggError
 from shadowagg.paths import PathRequest, StageTable
 from shadowagg.plan import SubWindow
 from shadowagg.provider import Stage
@@ -110,10 +110,14 @@ class _Run:
         for stage in request.provider.stages:
             started = time.perf_counter()
             session.purpose = stage.name
-            self._create(stage)
-            if provided.existing.issuperset(stage.only_with):
-                self._fill(stage, selects[stage.name], provided)
-            table = self._rows(stage)
+            try:
+                self._create(stage)
+                if provided.existing.issuperset(stage.only_with):
+                    self._fill(stage, selects[stage.name], provided)
+                table = self._rows(stage)
+            except ShadowaggError as error:
+                error.stage = stage.name
+                raise
             self._done.append(stage)
             yield StageTable(stage.name, table, time.perf_counter() - started)
 
@@ -145,9 +149,10 @@ class _Run:
             f"{quoted(column.name)} {trino_rows.kept_as(column.type)[0]}"
             for column in stage.spec.columns
         )
-        self.scratch.session.run(
-            f"CREATE TABLE {self.scratch.hive(stage.name)} ({columns}) WITH {self._at(place)}"
-        )
+        with _ours(stage):
+            self.scratch.session.run(
+                f"CREATE TABLE {self.scratch.hive(stage.name)} ({columns}) WITH {self._at(place)}"
+            )
 
     def _fill(self, stage: Stage, select: exp.Select, provided: Provided) -> None:
         plan = self.request.plan
@@ -233,7 +238,21 @@ class _Run:
         if self.folder is not None:
             return trino_rows.read_files(stage.spec, self.folder / stage.name)
         name = self.scratch.hive(stage.name)
-        return trino_rows.read_rows(stage.spec, self.scratch.session, name)
+        with _ours(stage):
+            return trino_rows.read_rows(stage.spec, self.scratch.session, name)
+
+
+@contextlib.contextmanager
+def _ours(stage: Stage) -> Iterator[None]:
+    """A statement that has nothing of the input in it: if it fails, the server is not as it must be."""
+    try:
+        yield
+    except QueryFailed as error:
+        raise ServerFailed(
+            f"Trino does not keep the stage: {error.name}, query {error.query}",
+            on=f"stage {stage.name}",
+            hint="the catalog hive must take new tables; look at the server's log",
+        ) from None
 
 
 def on_trino(select: exp.Expression) -> str:

@@ -219,6 +219,7 @@ class TrinoSession:
     def _connection(self) -> Any:
         import trino.auth
         import trino.dbapi
+        import trino.exceptions
 
         server = self.server
         auth: Any = None
@@ -246,8 +247,12 @@ class TrinoSession:
                 session_properties=properties,
                 timezone="UTC",
             )
-        except ValueError as error:
-            raise UserError(str(error), on=self.where, hint="set TRINO_SCHEME=https") from None
+        except (ValueError, trino.exceptions.TrinoAuthError):
+            raise UserError(
+                "a password or a token goes over https only",
+                on=self.where,
+                hint="set TRINO_SCHEME=https, or leave it out",
+            ) from None
 
     def _note(self, stats: Mapping[str, Any]) -> None:
         if stats.get("queryId"):

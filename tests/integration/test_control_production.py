@@ -1,17 +1,37 @@
 """Templates in production's form on a real Trino and PostgreSQL: what comes out, and what is left."""
 
+import datetime as dt
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shadowagg.condition import where
+from shadowagg.control.production.rows import make_table, read_rows
+from shadowagg.control.scratch import open_scratch
+from shadowagg.control.trino_session import TrinoSession
+from shadowagg.rowset import (
+    DATE,
+    DOUBLE,
+    INTEGER,
+    JSON,
+    UUID,
+    Column,
+    RowKind,
+    RowSetSpec,
+    numeric,
+    varchar,
+)
 from shadowagg.scenario import load_scenario
 from shadowagg.scenario_run import run_scenario
+from shadowagg.servers import TrinoServer
 from shadowagg.settings import Settings
 from shadowagg.verdict import Verdict
+from shadowagg.window import Window
 
 pytestmark = pytest.mark.server
 
@@ -95,6 +115,7 @@ def test_templates_in_productions_form_give_productions_rows(scenario, servers, 
         assert str(TEMPLATES) == engine["templates"]["folder"]
         assert engine["queries"][AGGREGATION]
         assert not record.control_stand_in
+        assert f"--control production --templates {TEMPLATES}" in record.repeat
     assert set() == left(trino, postgres, result.records)
 
 
@@ -227,3 +248,54 @@ def test_no_folder_named_is_one_line(servers):
 
     assert "usage" == said.cause
     assert "give --templates, or set SHADOWAGG_TEMPLATES" in said.message
+
+
+ALL_TYPES = RowSetSpec(
+    name="p:all_types",
+    table="all_types",
+    home="postgres",
+    day="day",
+    source="source",
+    kinds=(RowKind("row", ("source",)),),
+    read_back=where(("number", "null or =", 1)),
+    columns=(
+        Column("source", UUID),
+        Column("day", DATE, nullable=False),
+        Column("label", varchar(50)),
+        Column("labels", JSON),
+        Column("amount", numeric(33, 15)),
+        Column("measure", DOUBLE, nan=True),
+        Column("number", INTEGER),
+    ),
+)
+
+
+def test_rows_come_back_from_postgres_as_they_lie_there(servers):
+    """NULL is not the empty text; quotes, commas, line ends, letters, digits and NaN survive."""
+    source = "00000000-0000-0000-0000-000000000001"
+    window = Window("org1", "p", source, dt.date(2025, 1, 1), dt.date(2025, 1, 2))
+    first, last = dt.date(2025, 1, 1), dt.date(2025, 1, 2)
+    amount = Decimal("999999999999999999.999999999999999")
+    kept = [
+        (source, first, "", '{"a": "b, \\"c\\""}', amount, float("inf"), 1),
+        (source, first, None, None, None, None, None),
+        (source, last, 'a "quoted"\r\ntext, 中\\.\t', "{}", amount.copy_negate(), 5e-324, 1),
+        (source, last, "\\N", '{"a": null}', Decimal("1E-15"), 0.1, 1),
+    ]
+    others = [
+        (source, first, "another kind", None, None, None, 2),
+        (source, dt.date(2025, 1, 3), "another day", None, None, None, 1),
+        ("00000000-0000-0000-0000-000000000002", first, "another source", None, None, None, 1),
+    ]
+    server = TrinoServer.from_environment()
+    with TrinoSession(server, source="test") as session, open_scratch(session) as scratch:
+        make_table(scratch, ALL_TYPES)
+        assert 0 == read_rows(scratch, ALL_TYPES, window).num_rows
+        for row in (*kept, *others):
+            # As texts: PostgreSQL reads a double from its own text, not from a decimal's.
+            texts = tuple(None if value is None else str(value) for value in row)
+            scratch.sql("INSERT INTO all_types VALUES (%s, %s, %s, %s, %s, %s, %s)", texts)
+        table = read_rows(scratch, ALL_TYPES, window)
+
+    assert ALL_TYPES.schema.types == table.schema.types
+    assert kept == [tuple(row.values()) for row in table.to_pylist()]

@@ -17,6 +17,9 @@ __all__ = ["make_table", "read_rows"]
 _IN_MEMORY = 64 << 20
 """Bytes of a COPY that are kept in memory; more goes to a file of the run's own."""
 
+_LONGEST_ROW = 64 << 20
+"""Bytes: the reader takes a row whole."""
+
 
 def make_table(scratch: Scratch, spec: RowSetSpec) -> None:
     """An empty table in PostgreSQL, in the specification's types: plain, though production's has parts.
@@ -68,7 +71,7 @@ def _from_postgres(scratch: Scratch, spec: RowSetSpec) -> pa.Table:
         file.seek(0)
         table: pa.Table = csv.read_csv(
             pa.PythonFile(file, mode="r"),
-            read_options=csv.ReadOptions(column_names=spec.schema.names),
+            read_options=csv.ReadOptions(column_names=spec.schema.names, block_size=_LONGEST_ROW),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types={field.name: field.type for field in spec.schema},
