@@ -370,6 +370,19 @@ def test_a_writer_that_lost_its_lock_takes_nothing_from_the_next(tmp_path):
     assert expected("new", NEW) == seen(tmp_path) == plainly_seen(tmp_path)
 
 
+def test_a_writer_that_lost_its_lock_leaves_the_journal_of_the_next(tmp_path):
+    by_us(tmp_path)
+    following = StagedWindow.of(staging_in(tmp_path), PLAN)
+    following.prepare([rows("new", NEW)], PLAN, "accessor", "t2")
+    StagedWindow.of(staging_in(tmp_path), PLAN).prepare([rows("lost", NEW)], PLAN, "accessor", "t1")
+    states = {journal.token: journal.state for journal in following.journals.read()}
+    assert {"t1": "prepared", "t2": "prepared"} == states
+    for journal in following.journals.read():
+        settled = following.undo if journal.token.endswith("1") else following.switch
+        settled(journal)
+    assert expected("new", NEW) == seen(tmp_path) == plainly_seen(tmp_path)
+
+
 def test_files_of_a_lost_writer_are_removed_by_the_next_write(tmp_path):
     by_us(tmp_path)
     place = next((tmp_path / "staged").rglob("day=4"))

@@ -87,18 +87,20 @@ class StagedWindow:
             token: of the write.
         """
         with _storage_errors(str(plan.window)):
-            entries = [
-                (rows, _day_rows(rows, day), day_entry(self.staging, rows.spec, plan, day, level))
-                for rows in row_sets
-                for day in days_of(plan)
-            ]
+            parts = [(rows, day) for rows in row_sets for day in days_of(plan)]
+            counts = {rows.spec.name: _rows_by_day(rows) for rows in row_sets}
             journal = Journal(
                 token=token,
                 state="prepared",
                 window=str(plan.window),
                 days=tuple(
-                    _filled(self.staging, entry, piece.num_rows, token)
-                    for _, piece, entry in entries
+                    _filled(
+                        self.staging,
+                        day_entry(self.staging, rows.spec, plan, day, level),
+                        counts[rows.spec.name].get(day, 0),
+                        token,
+                    )
+                    for rows, day in parts
                 ),
             )
             earlier = self.journals.read()
@@ -107,9 +109,9 @@ class StagedWindow:
                 if one.state == "done":
                     self.journals.remove(one)
             self._remove_orphans(journal)
-            for (rows, piece, _), entry in zip(entries, journal.days, strict=True):
+            for (rows, day), entry in zip(parts, journal.days, strict=True):
                 if entry.rows:
-                    self._write(piece, rows.spec, entry)
+                    self._write(_day_rows(rows, day), rows.spec, entry)
         return journal
 
     def switch(self, journal: Journal) -> None:
@@ -294,6 +296,11 @@ def days_of(plan: Plan) -> list[dt.date]:
     """The days that a plan replaces: from the first with data."""
     count = (plan.subwindows[-1].end - plan.start).days + 1
     return [plan.start + dt.timedelta(days=n) for n in range(count)]
+
+
+def _rows_by_day(rows: RowSet) -> dict[dt.date, int]:
+    counted = pc.value_counts(rows.table.column(rows.spec.day))
+    return {count["values"]: count["counts"] for count in counted.to_pylist()}
 
 
 def _day_rows(rows: RowSet, day: dt.date) -> pa.Table:
