@@ -49,11 +49,13 @@ class InputColumn:
         name: as in the file; found by name, in any order.
         type: `text`, `double`, `time` (milliseconds, UTC), `integer`, `boolean`, `uuid`, `texts` (a list).
         unit: what a number counts: `core·s`, `byte`, …; empty where nothing is counted.
+        stored: PostgreSQL's type of a side table's column, where it is not the plain one: `varchar(50)`.
     """
 
     name: str
     type: Literal["text", "double", "time", "integer", "boolean", "uuid", "texts"]
     unit: str = ""
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,9 @@ class Provider(Protocol):
     """What a plugin fulfils. The author guarantees: same inputs, same rows; nothing written.
 
     The properties may be plain attributes of a class, as in a frozen dataclass.
+
+    One more attribute is optional: `production`, a `shadowagg.production.Production`, which says how
+    production's own templates are run for the control mode of that name.
     """
 
     @property

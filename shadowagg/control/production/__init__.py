@@ -1,0 +1,1 @@
+"""The control mode `production`: production's own templates, in a scratch twin."""
