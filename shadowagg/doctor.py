@@ -24,7 +24,9 @@ _OPTIONAL = {
     "rich": ("tables in the terminal", "cli"),
     "pygal": ("charts on the page", "report"),
     "hypothesis": ("strategies for tests", "testing"),
-    "trino": ("control mode trino", "trino"),
+    "trino": ("control modes trino, production", "trino"),
+    "jinjasql2": ("control mode production", "production"),
+    "sqlparse": ("control mode production", "production"),
 }
 _LEAST_FREE = 2 << 30
 """Bytes that the row sets of a large month may take in the temporary folder."""

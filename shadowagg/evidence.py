@@ -80,4 +80,6 @@ def repeat_command(saved: Path | None, request: RunRequest) -> str:
     words += ["--control", "recorded"]
     if request.candidate != "pyarrow":
         words += ["--candidate", request.candidate]
+    if request.candidate == "production":
+        words += ["--templates", str(request.options.get("templates", ""))]
     return shlex.join(words)

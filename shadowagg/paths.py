@@ -131,6 +131,13 @@ MODES = (
         grace_seconds=10.0,
         sweep="shadowagg.control.scratch_prune:sweep",
     ),
+    Mode(
+        "production",
+        "shadowagg.control.production.path:ProductionTemplates",
+        extra="production",
+        grace_seconds=10.0,
+        sweep="shadowagg.control.scratch_prune:sweep",
+    ),
 )
 """Every mode; all but the candidate's own are controls."""
 

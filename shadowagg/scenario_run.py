@@ -134,10 +134,13 @@ def run_scenario(
                 inputs=scenario.inputs(),
                 control=chosen,
                 candidate=candidate,
-                options={"expected": str(scenario.folder.resolve() / "expected")},
+                options={
+                    "expected": str(scenario.folder.resolve() / "expected"),
+                    "templates": settings.templates,
+                },
                 all_stages=all_stages,
                 scenario=scenario.name,
-                command=_command(scenario, one.name, chosen, candidate),
+                command=_command(scenario, one.name, chosen, candidate, settings.templates),
             )
             records.append(shadow_run(request, settings, store=store, progress=progress))
     known = any(scenario.provider in (p.name, *p.aliases) for p in registry().providers)
@@ -149,11 +152,15 @@ def run_scenario(
     )
 
 
-def _command(scenario: Scenario, provider: str, control: str, candidate: str) -> str:
+def _command(
+    scenario: Scenario, provider: str, control: str, candidate: str, templates: str
+) -> str:
     words = ["shadowagg", "run", "--scenario", str(scenario.folder), "--provider", provider]
     words += ["--control", control]
     if candidate != CANDIDATE:
         words += ["--candidate", candidate]
+    if "production" in {control, candidate}:
+        words += ["--templates", templates]
     window = scenario.document["window"]
     if (scenario.start.isoformat(), scenario.end.isoformat()) != (window["start"], window["end"]):
         words += ["--from", scenario.start.isoformat(), "--to", scenario.end.isoformat()]

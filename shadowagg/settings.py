@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Differing rows kept per stage."""
     ignore_file: Path | None = None
     """File of ignore rules; none by default."""
+    templates: str = ""
+    """Folder of production's templates, or the package that has them, for the mode `production`."""
 
     @property
     def store(self) -> str:

@@ -22,6 +22,7 @@ __all__ = ["command"]
 @click.option("--provider", help="Only this provider; by default every one concerned.")
 @click.option("--control", help="Control mode: recorded where rows were recorded, else embedded.")
 @click.option("--candidate", default="pyarrow", show_default=True, help="Or a control mode.")
+@click.option("--templates", help="Folder or package of production's templates: mode production.")
 @click.option(
     "--stages",
     type=click.Choice(["final", "all"]),
@@ -46,6 +47,7 @@ def command(
     provider: str | None,
     control: str | None,
     candidate: str,
+    templates: str | None,
     stages: str,
     first: str | None,
     last: str | None,
@@ -62,8 +64,8 @@ def command(
     from shadowagg.store import open_store
     from shadowagg.window import parse_day
 
-    limits = {"time_limit": time_limit, "memory_limit": memory_limit}
-    settings = summary.settings(**{k: v for k, v in limits.items() if v is not None})
+    given = {"time_limit": time_limit, "memory_limit": memory_limit, "templates": templates}
+    settings = summary.settings(**{k: v for k, v in given.items() if v is not None})
     scenario = load_scenario(
         path,
         start=parse_day(first) if first else None,

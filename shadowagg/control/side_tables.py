@@ -25,7 +25,7 @@ _TYPES = {
     "uuid": "uuid",
     "texts": "text[]",
 }
-"""A declared type (`provider.InputColumn.type`) in PostgreSQL."""
+"""A declared type (`provider.InputColumn.type`) in PostgreSQL, unless it says itself how it is stored."""
 
 _BATCH_ROWS = 10_000
 _UUID_BYTES = 16
@@ -46,7 +46,7 @@ def copy_side_table(scratch: Scratch, table: InputTable, path: str | None) -> No
     import psycopg2
 
     name = quoted(scratch.name, table.name)
-    columns = ", ".join(f"{quoted(c.name)} {_TYPES[c.type]}" for c in table.columns)
+    columns = ", ".join(f"{quoted(c.name)} {c.stored or _TYPES[c.type]}" for c in table.columns)
     scratch.sql(f"CREATE TABLE {name} ({columns})")
     if path is None:
         return

@@ -148,9 +148,15 @@ class TrinoSession:
         """A statement whose rows do not matter, to its end."""
         self.rows(statement)
 
-    def rows(self, statement: str) -> list[list[Any]]:
-        """All rows of a small answer, as the client maps them to Python."""
-        return [row for batch in self.batches(statement) for row in batch]
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[list[Any]]:
+        """All rows of a small answer, as the client maps them to Python.
+
+        Args:
+            statement: with a `?` per value.
+            values: that the client binds.
+        """
+        with self._statement(statement, values) as cursor:
+            return list(cursor.fetchall())
 
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Names and types of a SELECT's columns; no row is computed."""
@@ -170,14 +176,15 @@ class TrinoSession:
                 yield batch
 
     @contextlib.contextmanager
-    def _statement(self, statement: str) -> Iterator[Any]:
+    def _statement(self, statement: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         import trino.exceptions  # the extra `trino`
 
         connection = self._connection()
         cursor = connection.cursor()
         self._running = cursor
         try:
-            cursor.execute(statement)
+            # Without values the text goes as it is; with them it is prepared on the server.
+            cursor.execute(statement, list(values) or None)
             yield cursor
         except trino.exceptions.TrinoQueryError as error:
             self._running = None

@@ -125,9 +125,9 @@ ENABLED_TAG_KEYS = InputTable(
     home="postgres",
     columns=(
         InputColumn("uuid", "uuid"),
-        *_text("key"),
+        InputColumn("key", "text", stored="varchar(512)"),
         InputColumn("enabled", "boolean"),
-        *_text("provider_type"),
+        InputColumn("provider_type", "text", stored="varchar(50)"),
     ),
 )
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from shadowagg.hookspecs import hookimpl
 from shadowagg.inputs import Inputs
 from shadowagg.plan import Plan, make_plan
+from shadowagg.production import Production
 from shadowagg.provider import CONTRACT_VERSION, InputTable, Provider, Stage
 from shadowagg.rowset import RowSetSpec
 from shadowagg.window import Window
 from shadowagg_ocp import inputs as tables
 from shadowagg_ocp import rowsets
+from shadowagg_ocp.production import PRODUCTION
 
 if TYPE_CHECKING:
     from shadowagg.scenario import Scenario
@@ -53,6 +55,7 @@ class OpenShift:
         _stage(rowsets.STAGING, reads=("pods", "storage", "unallocated"), final=True),
         _stage(rowsets.DAILY_SUMMARY, reads=("staging",), final=True),
     )
+    production: Production = PRODUCTION
 
     def windows(self, scenario: Scenario) -> Sequence[Window]:
         """One window per cluster: production runs OpenShift for each by itself."""
