@@ -37,6 +37,7 @@ PASSES_ON_POSTGRES = [
     "SELECT uuid_generate_v4(), array_agg(DISTINCT a), string_agg(b, ',') FROM TWIN.a",
     "CREATE TABLE TWIN.tmp_virt_0f AS SELECT 1 AS a; CREATE INDEX i ON TWIN.tmp_virt_0f (a)",
     "DROP INDEX TWIN.i; DROP TABLE TWIN.tmp_virt_0f; TRUNCATE TWIN.out; ANALYZE TWIN.out",
+    "SELECT 'ä€\u00a0$' -- ü\nFROM TWIN.a",
     r"SELECT E'a\\''b; DROP SCHEMA public' FROM TWIN.a",
 ]
 
@@ -127,6 +128,9 @@ HOSTILE_ON_POSTGRES = {
     "analyze all": "ANALYZE",
     "prepare": "PREPARE x AS DELETE FROM public.t",
     "extension": "CREATE EXTENSION dblink",
+    "a letter that is none": r"SELECT 1 AS €E'\'; DELETE FROM public.t; --'",
+    "a blank that is none": "SELECT 1\u00a0FROM TWIN.t",
+    "a form feed": "SELECT 1 -- x\f\nFROM TWIN.t\f",
     "a comment in a comment": "SELECT /* a /* b */ 1; DELETE FROM public.t; -- */ */",
     "escapes in Unicode": 'SELECT * FROM U&"d\\0061t".x',
     "out of an escaped text": r"SELECT E'a\''; DELETE FROM public.t; --'",

@@ -1,26 +1,21 @@
 """No statement leaves its scratch schema: each is parsed before it runs, and refused in doubt.
 
 What is allowed is listed; everything else is refused: kinds of statements, tables, functions of
-PostgreSQL, properties of new tables. Two things are looked at apart from each other, the text and its
-parse: a text on which two lexers could disagree about where a statement ends is refused as well.
+PostgreSQL, properties of new tables.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import sqlglot  # imported with the control that needs it, never with the package
-from sqlglot import exp
+from sqlglot import exp  # imported with the control that needs it, never with the package
 
-from shadowagg.errors import UserError
+from shadowagg.control.production.statements import Engine, parsed, refused
 
 __all__ = ["Guard"]
-
-Engine = Literal["trino", "postgres"]
 
 _STATEMENTS = (
     exp.Select,
@@ -94,19 +89,6 @@ _FUNCTIONS = re.compile(
 waits, reads files, takes a statement as a text, or changes a setting: `nextval`, `set_config`,
 `query_to_xml`, `dblink`, `lo_…`, `pg_…` do."""
 
-_TOKEN = re.compile(
-    r"""
-      (?P<text>   '(?:[^']|'')*' )
-    | (?P<name>   "(?:[^"]|"")*" )
-    | (?P<line>   --[^\n]* )
-    | (?P<block>  /\*.*?\*/ )
-    | (?P<end>    ; )
-    | (?P<open>   ['"] | /\* )
-    """,
-    re.DOTALL | re.VERBOSE,
-)
-_ESCAPED = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
-
 
 @dataclass(frozen=True)
 class Guard:
@@ -138,17 +120,17 @@ class Guard:
             UserError: if it writes, makes, drops or reads anything outside the schema, is of a kind
                 that is not known to be harmless, or cannot be parsed for certain.
         """
-        parsed = tuple(_parse(piece, engine, on) for piece in _statements(text, engine, on))
-        for statement in parsed:
+        statements = parsed(text, engine, on=on)
+        for statement in statements:
             self._check(statement, engine, on)
-        return parsed
+        return statements
 
     def _check(self, statement: exp.Expression, engine: Engine, on: str) -> None:
         if not isinstance(statement, _STATEMENTS):
-            raise _refused(f"a statement of kind {statement.key}", on)
+            raise refused(f"a statement of kind {statement.key}", on)
         for node in statement.walk():
             if isinstance(node, _NEVER):
-                raise _refused(f"a statement of kind {node.key}", on)
+                raise refused(f"a statement of kind {node.key}", on)
             if isinstance(node, _CHANGES):
                 # What a MERGE does is said without a table: its own is the target.
                 if not isinstance(node.parent, exp.When):
@@ -164,16 +146,16 @@ class Guard:
     def _check_table(self, table: exp.Table, engine: Engine, on: str) -> None:
         if isinstance(table.this, exp.Func):
             if engine == "trino":
-                raise _refused(f"a table function, {table.this.name}", on)
+                raise refused(f"a table function, {table.this.name}", on)
             return  # looked at as a function
         path = _path(table, engine, on)
         if len(path) == 1:
             if not _is_query_name(table, path[0], engine):
-                raise _refused(f"table {path[0]} without a schema", on)
+                raise refused(f"table {path[0]} without a schema", on)
             return
         if self._inside(path, engine) or ".".join(_full(path, engine)) in self.also_reads:
             return
-        raise _refused(f"table {'.'.join(path)} outside schema {self.schema}", on)
+        raise refused(f"table {'.'.join(path)} outside schema {self.schema}", on)
 
     def _inside(self, path: tuple[str, ...], engine: Engine) -> bool:
         catalog, schema, _ = _full(path, engine)
@@ -187,28 +169,28 @@ class Guard:
             self._check_kind(node, engine, on)
         targets = list(_targets(node))
         if not targets:
-            raise _refused(f"a statement of kind {node.key} that names no table", on)
+            raise refused(f"a statement of kind {node.key} that names no table", on)
         for target in targets:
             path = _path(target, engine, on)
             if len(path) == 1 or not self._inside(path, engine):
-                raise _refused(f"{node.key} of {'.'.join(path)}", on)
+                raise refused(f"{node.key} of {'.'.join(path)}", on)
             catalog, _, name = _full(path, engine)
             if catalog == "hive" and re.split(r"\$|__", name)[0] in self.inputs:
-                raise _refused(f"{node.key} of the input {name}, whose files are not ours", on)
+                raise refused(f"{node.key} of the input {name}, whose files are not ours", on)
 
     def _check_kind(self, node: exp.Create | exp.Drop, engine: Engine, on: str) -> None:
         kinds = {"TABLE"} if engine == "trino" else {"TABLE", "INDEX"}
         kind = str(node.args.get("kind") or "").upper()
         if kind not in kinds or node.args.get("temporary"):
-            raise _refused(f"{node.key} of a {kind.lower() or 'nameless thing'}", on)
+            raise refused(f"{node.key} of a {kind.lower() or 'nameless thing'}", on)
         if not isinstance(node, exp.Create):
             return
         for held in node.find_all(exp.Properties):
             for one in held.expressions:
                 if not isinstance(one, _PROPERTIES[engine]):
-                    raise _refused(f"a new table with {one.key} {one.name}".rstrip(), on)
+                    raise refused(f"a new table with {one.key} {one.name}".rstrip(), on)
         if engine == "trino" and node.find(exp.LikeProperty):
-            raise _refused("a new table like another, which could share its files", on)
+            raise refused("a new table like another, which could share its files", on)
 
     def _check_index(self, statement: exp.Expression, engine: Engine, on: str) -> None:
         """An index lies where its table does, and has a name of its own only."""
@@ -217,7 +199,7 @@ class Guard:
             if not isinstance(table, exp.Table) or not self._inside(
                 _path(table, engine, on), engine
             ):
-                raise _refused("an index of a table outside the schema", on)
+                raise refused("an index of a table outside the schema", on)
 
 
 def _targets(node: exp.Expression) -> Iterator[exp.Table]:
@@ -242,7 +224,7 @@ def _path(table: exp.Table, engine: Engine, on: str) -> tuple[str, ...]:
         if part is None or part == "":
             continue
         if not isinstance(part, exp.Identifier) or not part.name:
-            raise _refused(f"a table whose name is a {getattr(part, 'key', 'text')}", on)
+            raise refused(f"a table whose name is a {getattr(part, 'key', 'text')}", on)
         # Trino folds all names, PostgreSQL those without quotes.
         quoted = engine == "postgres" and part.args.get("quoted")
         names.append(part.name if quoted else part.name.lower())
@@ -289,89 +271,10 @@ def _visible(held: exp.With, below: exp.Expression, name: str, engine: Engine) -
 
 def _check_function(node: exp.Func, engine: Engine, on: str) -> None:
     if isinstance(node.parent, exp.Dot) and node.parent.expression is node:
-        raise _refused(f"function {node.parent.sql()[:60]} of another schema", on)
+        raise refused(f"function {node.parent.sql()[:60]} of another schema", on)
     if engine == "trino":
         return  # scalar functions of Trino write nothing
     if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
         name = str(node.name or node.this)
         if not _FUNCTIONS.fullmatch(name.lower()):
-            raise _refused(f"function {name}", on)
-
-
-# --- texts -------------------------------------------------------------------------------------
-
-
-def _statements(text: str, engine: Engine, on: str) -> Iterator[str]:
-    """The statements of a text, cut by a lexer of our own that refuses what lexers may disagree on."""
-    if "\0" in text or "\r" in text.replace("\r\n", "\n"):
-        raise _refused("a control character", on)
-    pieces: list[str] = []
-    start = position = 0
-    plain: list[str] = []
-    while found := _TOKEN.search(text, position):
-        plain.append(text[position : found.start()])
-        position = found.end()
-        if found["open"]:
-            raise _refused("a text or comment that does not end", on)
-        if found["block"] and "/*" in found["block"][2:]:
-            raise _refused("a comment inside a comment", on)
-        if found["text"]:
-            position = _end_of_text(text, found, engine, on)
-        if found["end"]:
-            pieces.append(text[start : found.start()])
-            start = position
-    plain.append(text[position:])
-    pieces.append(text[start:])
-    if any("$" in part for part in plain):
-        raise _refused("a $ outside quotes", on)
-    if any(re.search(r"\bu&$", part, re.IGNORECASE) for part in plain):
-        raise _refused("a name or text in Unicode escapes", on)
-    pieces = [piece for piece in pieces if _TOKEN_COMMENTS.sub("", piece).strip()]
-    if not pieces or (engine == "trino" and len(pieces) != 1):
-        raise _refused(f"{len(pieces)} statements where one is expected", on)
-    yield from pieces
-
-
-_TOKEN_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-
-
-def _end_of_text(text: str, found: re.Match[str], engine: Engine, on: str) -> int:
-    """Where a text ends: with backslashes in it only PostgreSQL's `E'…'` says more than quotes do."""
-    before = text[max(0, found.start() - 2) : found.start()]
-    if re.search(r"(^|\W)[eE]$", before) is None:
-        return found.end()
-    if engine == "trino":
-        raise _refused("a text with a prefix", on)
-    escaped = _ESCAPED.match(text, found.start())
-    if escaped is None:
-        raise _refused("a text that does not end", on)
-    return escaped.end()
-
-
-def _parse(text: str, engine: Engine, on: str) -> exp.Expression:
-    # What it does not know it says to the log, with the statement; here that is an error.
-    logger = logging.getLogger("sqlglot")
-    logger.addFilter(_nothing)
-    try:
-        statements = [one for one in sqlglot.parse(text, read=engine) if one is not None]
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise _refused(f"what cannot be parsed ({said})", on) from None
-    finally:
-        logger.removeFilter(_nothing)
-    if len(statements) != 1:
-        raise _refused(f"what parses as {len(statements)} statements", on)
-    statement: exp.Expression = statements[0]  # type: ignore[assignment]
-    return statement
-
-
-def _nothing(_: logging.LogRecord) -> bool:
-    return False
-
-
-def _refused(what: str, on: str) -> UserError:
-    return UserError(
-        f"refused: {what}",
-        on=on,
-        hint="templates may read and write their scratch schema alone",
-    )
+            raise refused(f"function {name}", on)
