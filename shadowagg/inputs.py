@@ -101,6 +101,13 @@ class Inputs:
         """The Parquet file of a side table; it may be missing."""
         return f"{self.side}/{table.name}.parquet"
 
+    def side_file(self, table: InputTable) -> InputFile | None:
+        """The Parquet file of a side table; None if there is none."""
+        info = self._info(self.side_path(table))
+        if info.type != fs.FileType.File:
+            return None
+        return InputFile(info.path, info.size, str(info.mtime_ns))
+
     def files(self, table: InputTable, window: Window, source_uuid: str) -> tuple[InputFile, ...]:
         """The Parquet files of one source in the window's month, by name; none if there is none.
 

@@ -66,6 +66,7 @@ def observe(
         peak_memory_bytes=outcome.peak_memory_bytes,
         engine=(outcome.value or {}).get("engine", {}),
         left_behind=outcome.left_behind,
+        older_than=tuple((outcome.value or {}).get("older_than", ())),
     )
 
 
@@ -87,7 +88,7 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Inside the fence: run the path, check each stage's rows, leave them in `folder`.
 
     Returns:
-        `{"engine": …}`; the stages are in the folder.
+        `{"engine": …, "older_than": …}`; the stages are in the folder.
 
     Raises:
         ShadowaggError: as the path raises it; `RowSetInvalid` for rows that do not conform.
@@ -98,7 +99,7 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     keep_pandas_out()
     from shadowagg.discovery import registry
-    from shadowagg.paths import PathRequest, open_path
+    from shadowagg.paths import PathRequest, ReadsKeptRows, open_path
     from shadowagg.rowset import RowSet
 
     plan = Plan.from_json(request["plan"])
@@ -130,7 +131,8 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         )
         with (folder / _STAGES).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line.to_json()) + "\n")
-    return {"engine": dict(path.engine())}
+    older_than = path.older_than() if isinstance(path, ReadsKeptRows) else ()
+    return {"engine": dict(path.engine()), "older_than": list(older_than)}
 
 
 def _one_dictionary(table: pa.Table) -> pa.Table:

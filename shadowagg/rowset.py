@@ -213,6 +213,8 @@ class RowSetSpec:
         source: the column with the source's UUID, by which a window's rows are found.
         deletes: what is deleted before the rows are written, beside the window's days and source.
         read_back: which of the table's rows are this row set's when it is read back later.
+        partitions: of a Hive table: the columns whose values stand in the names of its folders, in
+            their order. `year`, `month` and `day` are the window's; any other has UUIDs of sources.
     """
 
     name: str
@@ -225,11 +227,13 @@ class RowSetSpec:
     group: str | None = None
     deletes: Condition = ALWAYS
     read_back: Condition = ALWAYS
+    partitions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         used = {self.day, self.source, *([self.group] if self.group else [])}
         used.update(name for kind in self.kinds for name in kind.key)
+        used.update(self.partitions)
         if len(set(names)) != len(names) or used - set(names):
             raise RowSetInvalid(
                 f"columns named twice, or named but not there: {sorted(used - set(names))}",

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     ignore_file: Path | None = None
     """File of ignore rules; none by default."""
 
+    hive_location: str = ""
+    """Where production's Hive tables lie: a folder or URI with `{schema}`, `{account}`, `{table}`."""
+
     @property
     def store(self) -> str:
         """The store's URL."""

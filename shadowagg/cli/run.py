@@ -22,6 +22,12 @@ __all__ = ["command"]
 @click.option("--provider", help="Only this provider; by default every one concerned.")
 @click.option("--control", help="Control mode: recorded where rows were recorded, else embedded.")
 @click.option("--candidate", default="pyarrow", show_default=True, help="Or a control mode.")
+@click.option("--schema", default="", help="readback: the tenant's schema, if not the window's.")
+@click.option(
+    "--hive-location",
+    default="",
+    help="readback: where Hive tables lie; may hold {schema}, {account}, {table}.",
+)
 @click.option(
     "--stages",
     type=click.Choice(["final", "all"]),
@@ -46,6 +52,8 @@ def command(
     provider: str | None,
     control: str | None,
     candidate: str,
+    schema: str,
+    hive_location: str,
     stages: str,
     first: str | None,
     last: str | None,
@@ -76,6 +84,7 @@ def command(
         provider=provider,
         control=control,
         candidate=candidate,
+        options={"schema": schema, "hive_location": hive_location or settings.hive_location},
         all_stages=stages == "all",
         store=store,
         progress=(lambda _: None) if quiet else output.progress,

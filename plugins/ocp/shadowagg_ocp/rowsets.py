@@ -121,6 +121,7 @@ STAGING = RowSetSpec(
     group="namespace",
     source="source_uuid",
     kinds=_kinds("csi_volume_handle"),
+    partitions=("source", "year", "month", "day"),
     columns=(
         Column("uuid", TEXT, Role.LEFT_OUT, reason="always NULL in the lake"),
         Column("report_period_id", INTEGER),
