@@ -116,13 +116,15 @@ def load_hive(folder_of, write, name):
 
 
 def load_side_tables(production):
-    production.execute(
-        "CREATE TABLE reporting_enabledtagkeys"
-        " (uuid uuid, key varchar(512), enabled boolean, provider_type varchar(50))"
-    )
-    file = production.folder / "inputs_postgres" / "reporting_enabledtagkeys.parquet"
-    if file.exists():
-        production.insert(file.stem, pq.read_table(file))
+    types = {pa.string(): "text", pa.bool_(): "boolean", pa.int32(): "integer"}
+    for table in registry().provider("ocp").inputs:
+        file = production.folder / "inputs_postgres" / f"{table.name}.parquet"
+        if table.home == "postgres" and file.exists():
+            rows = pq.read_table(file, columns=[column.name for column in table.columns])
+            columns = ", ".join(f'"{field.name}" {types[field.type]}' for field in rows.schema)
+            production.execute(f"CREATE TABLE {table.name} ({columns})")
+            if rows.num_rows:
+                production.insert(table.name, rows)
 
 
 def stamp(production):
@@ -346,6 +348,20 @@ def test_a_row_of_a_side_table_written_since_is_inconclusive(tenant):
 
     assert "control older than inputs" == record.judgement.cause
     assert "side table reporting_enabledtagkeys" in record.judgement.reason
+
+
+def test_a_live_tenant_has_its_side_tables_in_postgresql(tenant):
+    """Exported for the run; their own moments count, not those of the export."""
+    production = tenant()
+    document = json.loads((production.folder / "scenario.json").read_text())
+    document["inputs_at"] = {
+        "lake": str(production.folder / "inputs"),
+        "side": f"postgresql:{production.schema}",
+    }
+    (production.folder / "scenario.json").write_text(json.dumps(document))
+    assert [("match", "agreed")] == verdicts(production.run())
+    production.execute("UPDATE reporting_ocp_nodes SET node_role = node_role")
+    assert [("inconclusive", "control older than inputs")] == verdicts(production.run())
 
 
 def test_a_stamp_older_than_an_input_is_inconclusive(tenant):
