@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def save_mismatch(
     """Write `mismatches/<record id>/` below the home folder: window, addresses, rows, difference.
 
     The control's rows become the scenario's recorded rows, so that the run can be repeated when
-    nobody can ask the control any more. Without samples no row is kept.
+    nobody can ask the control any more; side tables that were exported for the run are kept as it
+    saw them. Without samples no row is kept.
 
     Returns:
         The scenario's folder.
@@ -43,6 +45,12 @@ def save_mismatch(
     folder = settings.home / "mismatches" / record_id
     folder.mkdir(parents=True, mode=0o700)
     window = request.window
+    inputs = request.inputs
+    if request.side_from and settings.samples:  # the tables may have changed when they are needed
+        shutil.copytree(inputs.side, folder / "inputs_postgres")
+        inputs = replace(inputs, side=str(folder.absolute() / "inputs_postgres"))
+    elif request.side_from:
+        inputs = replace(inputs, side=request.side_from)
     document = {
         "name": f"{request.scenario or window.schema}-{record_id[:8]}",
         "provider": provider.aliases[0] if provider.aliases else provider.name,
@@ -50,7 +58,7 @@ def save_mismatch(
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
         "clusters": window.to_json()["clusters"],
         **dict(window.parameters),
-        "inputs_at": request.inputs.to_json(),
+        "inputs_at": inputs.to_json(),
         "mismatch": {
             "record": record_id,
             "control": request.control,

@@ -42,7 +42,8 @@ class Inputs:
     Args:
         lake: folder or URI (`s3://bucket/prefix`) below which the lake tables lie. Keys of S3 come
             from the environment, never from here.
-        side: folder with one `<table>.parquet` per PostgreSQL side table.
+        side: folder with one `<table>.parquet` per PostgreSQL side table; or `postgresql:<schema>`, which
+            a run exports into a folder before it looks at anything (`side_tables`).
         layout: `tables`: `<lake>/<table>/source=…`; `bucket`: `<lake>/<InputTable.location>/source=…`
             (`inputs.md` 1.1).
         locations: location of single tables below the lake, where they lie elsewhere.
@@ -101,6 +102,13 @@ class Inputs:
         """The Parquet file of a side table; it may be missing."""
         return f"{self.side}/{table.name}.parquet"
 
+    def side_file(self, table: InputTable) -> InputFile | None:
+        """The Parquet file of a side table; None if there is none."""
+        info = self._info(self.side_path(table))
+        if info.type != fs.FileType.File:
+            return None
+        return InputFile(info.path, info.size, str(info.mtime_ns))
+
     def files(self, table: InputTable, window: Window, source_uuid: str) -> tuple[InputFile, ...]:
         """The Parquet files of one source in the window's month, by name; none if there is none.
 
@@ -121,13 +129,15 @@ class Inputs:
         return tuple(file for file in self._walk(self.location(table, window)) if file.size)
 
     def fingerprint(self, tables: Iterable[InputTable], window: Window) -> str:
-        """A hash over names, sizes and moments of change of everything that the window reads."""
+        """A hash over names, sizes and moments of change of everything that the window reads.
+
+        Of side tables, which are small, the contents count.
+        """
         objects: list[list[Any]] = []
         sources = sorted({window.source_uuid, *(c.source_uuid for c in window.clusters)})
         for table in sorted(tables, key=lambda table: table.name):
             if table.home == "postgres":
-                info = self._info(self.side_path(table))
-                objects.append([table.name, info.size, str(info.mtime_ns)])
+                objects.append([table.name, self._side_digest(table)])
                 continue
             for source in sources:
                 objects.extend(
@@ -135,6 +145,13 @@ class Inputs:
                     for file in self.files(table, window, source)
                 )
         return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
+
+    def _side_digest(self, table: InputTable) -> str:
+        try:
+            with open(self.side_path(table), "rb") as file:  # noqa: PTH123 - a path of Arrow's
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:  # missing, or unreadable: whoever reads it will say so
+            return type(error).__name__
 
     def _info(self, path: str) -> fs.FileInfo:
         return fs.LocalFileSystem().get_file_info(path)

@@ -108,6 +108,8 @@ class Observation:
         peak_memory_bytes: the largest resident memory seen, of its process and of what it started.
         engine: versions of what computed, and ids of its queries.
         left_behind: what it had not cleaned up, and the fence did: processes, files.
+        older_than: inputs that changed after its rows were written, each with both moments; of a
+            path that reads rows which somebody else has computed.
     """
 
     side: Side
@@ -119,6 +121,7 @@ class Observation:
     peak_memory_bytes: int = 0
     engine: Mapping[str, Any] = field(default_factory=dict)
     left_behind: tuple[str, ...] = ()
+    older_than: tuple[str, ...] = ()
 
     def stage(self, name: str) -> StageRows | None:
         """The finished stage of that name."""
@@ -138,4 +141,5 @@ class Observation:
             "peak_memory_bytes": self.peak_memory_bytes,
             "engine": dict(self.engine),
             "left_behind": list(self.left_behind),
+            "older_than": list(self.older_than),
         }

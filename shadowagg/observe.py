@@ -18,7 +18,7 @@ from shadowagg.errors import ShadowaggError
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.inputs import Inputs
 from shadowagg.observation import Cause, Fault, Observation, Side, StageRows
-from shadowagg.paths import Mode, PathRequest, StageTable, open_path
+from shadowagg.paths import Mode, PathRequest, ReadsKeptRows, StageTable, open_path
 from shadowagg.paths import mode as path_mode
 from shadowagg.plan import Plan
 from shadowagg.provider import Provider
@@ -81,6 +81,7 @@ def observe(
         peak_memory_bytes=outcome.peak_memory_bytes,
         engine=(outcome.value or {}).get("engine") or _engine(folder),
         left_behind=left_behind,
+        older_than=tuple((outcome.value or {}).get("older_than", ())),
     )
 
 
@@ -124,7 +125,7 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Inside the fence: run the path, check each stage's rows, leave them in `folder`.
 
     Returns:
-        `{"engine": …}`; the stages are in the folder.
+        `{"engine": …, "older_than": …}`; the stages are in the folder.
 
     Raises:
         ShadowaggError: as the path raises it; `RowSetInvalid` for rows that do not conform.
@@ -153,7 +154,8 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         with suppress(Exception):  # what it says of itself must not hide why it failed
             engine = json.dumps(dict(path.engine()))
             (folder / _ENGINE).write_text(engine, encoding="utf-8")
-    return {"engine": dict(path.engine())}
+    older_than = path.older_than() if isinstance(path, ReadsKeptRows) else ()
+    return {"engine": dict(path.engine()), "older_than": list(older_than)}
 
 
 def _keep(stages: Iterator[StageTable], provider: Provider, mode: str, folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -23,6 +23,7 @@ __all__ = [
     "AggregationPath",
     "Mode",
     "PathRequest",
+    "ReadsKeptRows",
     "StageTable",
     "mode",
     "open_path",
@@ -38,7 +39,7 @@ class PathRequest:
         plan: of the window.
         inputs: where they lie.
         threads: how many it may use.
-        options: of the mode, plain values without secrets (for `recorded` the scenario's folder).
+        options: of the mode, plain values without secrets; its class says which.
         seconds: how long it may run, for what it asks of servers; 0 where nobody says.
     """
 
@@ -93,6 +94,14 @@ class AggregationPath(Protocol):
         """Versions of what computed, and what else people ask about it, after the run."""
 
 
+@runtime_checkable
+class ReadsKeptRows(Protocol):
+    """A path whose rows somebody else has computed, at a moment of their own."""
+
+    def older_than(self) -> tuple[str, ...]:
+        """Inputs that changed after the rows were written, a line each with both moments; after the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """What is known of a path without importing its engine.
@@ -101,7 +110,8 @@ class Mode:
         name: on the command line.
         target: `package.module:class` of its `AggregationPath`.
         stand_in: whether it only stands in for production's engine; said wherever its results are.
-        computes: whether asking again computes again: kept rows cannot differ from themselves.
+        computes: whether asking again may give other rows, as of a path that computes, or reads what
+            production may be writing; kept rows cannot differ from themselves.
         extra: the extra of the core distribution that installs its engine.
         grace_seconds: how long it may clear up after it was told to end: what lies on servers takes
             longer than what lies in memory.
@@ -123,6 +133,7 @@ CANDIDATE = "pyarrow"
 MODES = (
     Mode(CANDIDATE, "shadowagg.candidate.execute:Candidate"),
     Mode("embedded", "shadowagg.control.embedded:Embedded", stand_in=True, extra="embedded"),
+    Mode("readback", "shadowagg.control.readback:Readback"),
     Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False),
     Mode(
         "trino",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from shadowagg.condition import Condition
 from shadowagg.inputs import Inputs
 from shadowagg.plan import Plan
 from shadowagg.rowset import RowSetSpec
@@ -30,7 +31,9 @@ __all__ = [
     "InputColumn",
     "InputTable",
     "Provider",
+    "RunStamp",
     "Stage",
+    "StampsRuns",
 ]
 
 CONTRACT_VERSION = 1
@@ -189,3 +192,26 @@ class Provider(Protocol):
 
     def generate(self, folder: Path, *, seed: int, rows: int, days: int) -> None:
         """Write a seeded scenario folder of about `rows` main rows over `days` days."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStamp:
+    """Where production notes when it has written a window's rows.
+
+    Args:
+        table: in the tenant's schema.
+        column: a moment; of several rows the earliest counts.
+        rows: which rows are the window's.
+    """
+
+    table: str
+    column: str
+    rows: Condition
+
+
+@runtime_checkable
+class StampsRuns(Protocol):
+    """What a provider may say beside `Provider`: for rows that are read back from PostgreSQL."""
+
+    def run_stamp(self, window: Window) -> RunStamp | None:
+        """Where to look; None if production notes nothing of such a window."""

@@ -16,7 +16,7 @@ import logging
 import platform
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -33,6 +33,7 @@ from shadowagg.plan import Plan, make_plan
 from shadowagg.provider import Provider
 from shadowagg.record import Record
 from shadowagg.settings import Settings
+from shadowagg.side_tables import IN_POSTGRES, exported
 from shadowagg.verdict import Verdict, judge
 from shadowagg.window import Window
 
@@ -68,6 +69,7 @@ class RunRequest:
         scenario: name of the scenario, for reports.
         command: the command that repeats the run, if the caller knows one.
         tracing_id: the caller's id for the work that this run belongs to.
+        side_from: where the side tables of `inputs` were exported from, if they were.
     """
 
     window: Window
@@ -79,6 +81,7 @@ class RunRequest:
     scenario: str = ""
     command: str = ""
     tracing_id: str = ""
+    side_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,23 @@ def shadow_run(
         progress: is told what happens, a line at a time.
 
     Raises:
-        UserError: for a provider, mode or store that is not there.
+        UserError: for a provider, mode, store or side table that is not there.
     """
     with private_folder() as folder:
+        request = _with_side_tables(request, settings, folder, progress)
         seen = look(request, settings, folder, progress)
         return conclude(request, seen, settings, store=store, progress=progress)
+
+
+def _with_side_tables(
+    request: RunRequest, settings: Settings, folder: Path, progress: Progress
+) -> RunRequest:
+    if not request.inputs.side.startswith(IN_POSTGRES):
+        return request
+    progress(f"side tables ({request.inputs.side})")
+    provider = registry().provider(request.window.provider)
+    inputs = exported(request.inputs, provider, folder, _limits(settings))
+    return replace(request, inputs=inputs, side_from=request.inputs.side)
 
 
 def look(request: RunRequest, settings: Settings, folder: Path, progress: Progress) -> Seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,7 @@ def run_scenario(
     provider: str | None = None,
     control: str | None = None,
     candidate: str = CANDIDATE,
+    options: Mapping[str, str] | None = None,
     all_stages: bool = False,
     store: Store | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -119,12 +120,15 @@ def run_scenario(
         provider: only this one.
         control: control mode; by default `recorded` where rows were recorded, else `embedded`.
         candidate: `pyarrow`, or a control mode in its place.
+        options: of the modes, by the names that `shadowagg run` has for them (`schema`, …); empty
+            ones count as not given.
         all_stages: compare inner stages too.
         store: keeps the records.
         progress: is told what happens, a line at a time.
     """
     providers = concerned(scenario, provider)
     chosen = control or ("recorded" if scenario.expected else "embedded")
+    given = {name: value for name, value in (options or {}).items() if value}
     records = []
     for one in providers:
         for window in one.windows(scenario):
@@ -134,13 +138,10 @@ def run_scenario(
                 inputs=scenario.inputs(),
                 control=chosen,
                 candidate=candidate,
-                options={
-                    "expected": str(scenario.folder.resolve() / "expected"),
-                    "templates": settings.templates,
-                },
+                options={"expected": str(scenario.folder.resolve() / "expected"), **given},
                 all_stages=all_stages,
                 scenario=scenario.name,
-                command=_command(scenario, one.name, chosen, candidate, settings.templates),
+                command=_command(scenario, one.name, chosen, candidate, given),
             )
             records.append(shadow_run(request, settings, store=store, progress=progress))
     known = any(scenario.provider in (p.name, *p.aliases) for p in registry().providers)
@@ -153,14 +154,15 @@ def run_scenario(
 
 
 def _command(
-    scenario: Scenario, provider: str, control: str, candidate: str, templates: str
+    scenario: Scenario, provider: str, control: str, candidate: str, options: Mapping[str, str]
 ) -> str:
     words = ["shadowagg", "run", "--scenario", str(scenario.folder), "--provider", provider]
     words += ["--control", control]
     if candidate != CANDIDATE:
         words += ["--candidate", candidate]
-    if "production" in {control, candidate}:
-        words += ["--templates", templates]
+    for name, value in options.items():
+        if name != "templates" or "production" in {control, candidate}:
+            words += [f"--{name.replace('_', '-')}", value]
     window = scenario.document["window"]
     if (scenario.start.isoformat(), scenario.end.isoformat()) != (window["start"], window["end"]):
         words += ["--from", scenario.start.isoformat(), "--to", scenario.end.isoformat()]

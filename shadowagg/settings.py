@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     templates: str = ""
     """Folder of production's templates, or the package that has them, for the mode `production`."""
 
+    hive_location: str = ""
+    """Where production's Hive tables lie: a folder or URI with `{schema}`, `{account}`, `{table}`."""
+
     @property
     def store(self) -> str:
         """The store's URL."""

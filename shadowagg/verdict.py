@@ -43,6 +43,10 @@ _WORST_FIRST = (
 )
 
 
+_NAMED = 3
+"""Inputs that a reason names; the observation has all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict and why.
@@ -50,7 +54,7 @@ class Judgement:
     Args:
         verdict: the verdict.
         cause: one word for machines: `agreed`, `differs`, `refused`, a `Cause`, `inputs moved`,
-            `control unstable`, `nothing compared`.
+            `control older than inputs` (or `candidate …`), `control unstable`, `nothing compared`.
         reason: one line for people.
         rows_compared: rows of the control's and the candidate's final stages, the larger count of
             each stage; zero rows count for no promotion.
@@ -97,6 +101,8 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
         return Judgement(
             Verdict.INCONCLUSIVE, "inputs moved", "an input changed while the paths ran", rows
         )
+    if control.older_than or candidate.older_than:
+        return _older(control if control.older_than else candidate, rows)
     if control.fault is not None:
         return _control_failed(control.fault, candidate.fault)
     if candidate.fault is not None:
@@ -134,6 +140,22 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
             rows,
         )
     return Judgement(Verdict.MATCH, "agreed", f"all {rows} rows agree", rows)
+
+
+def _older(observation: Observation, rows: int) -> Judgement:
+    """Even if the other path failed: it may have met an input that this one never saw."""
+    side = observation.side
+    return Judgement(
+        Verdict.INCONCLUSIVE,
+        f"{side} older than inputs",
+        f"the {side}'s rows were written before an input changed: {_some(observation.older_than)}",
+        rows,
+    )
+
+
+def _some(lines: Sequence[str]) -> str:
+    further = len(lines) - _NAMED
+    return "; ".join(lines[:_NAMED]) + (f"; and {further} more" if further > 0 else "")
 
 
 def _control_failed(control: Fault, candidate: Fault | None) -> Judgement:

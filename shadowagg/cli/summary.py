@@ -46,7 +46,8 @@ def settings(**values: Any) -> Settings:
 
 def page_name(result: ScenarioResult) -> str:
     """A file name for the page: the scenario's, and the first record's id."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in result.scenario)
+    name = result.scenario or "window"
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
     return f"{safe}-{result.records[0].id[:8]}" if result.records else safe
 
 

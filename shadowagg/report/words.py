@@ -56,6 +56,10 @@ _FAILED = {
 _INCONCLUSIVE = {
     "inputs moved": "An input changed while the paths ran: repeat the run when nothing is being "
     "loaded into this window.",
+    "control older than inputs": "An input changed after the control's rows were written, or nobody "
+    "can say when they were: repeat the run when production has run this window again.",
+    "candidate older than inputs": "An input changed after the rows in the candidate's place were "
+    "written, or nobody can say when they were: repeat the run when they have been written again.",
     "control unstable": "The control gave other rows when asked again, so nothing can be said of "
     "the candidate: find out why the control is not repeatable.",
     "refused": "Production refuses this input, so there is nothing to compare: if both paths refuse "

@@ -1,6 +1,6 @@
 """What observations and diffs mean."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -90,6 +90,30 @@ def test_a_candidate_that_takes_what_the_control_refuses_is_named():
 def test_inputs_that_moved_are_no_evidence():
     result = judged([FakeDiff("one", agrees=False)], final=("one",), inputs_moved=True)
     assert (Verdict.INCONCLUSIVE, "inputs moved") == (result.verdict, result.cause)
+
+
+@pytest.mark.parametrize("side", ["control", "candidate"])
+@pytest.mark.parametrize("agrees", [True, False])
+def test_rows_older_than_an_input_are_no_evidence_and_the_input_is_named(side, agrees):
+    """Whichever path reads kept rows, and whatever the comparison says."""
+    paths = {name: seen(name) for name in ("control", "candidate")}
+    paths[side] = replace(paths[side], older_than=("pods a.parquet: later",))
+    result = judge(
+        paths["control"], paths["candidate"], [FakeDiff("one", agrees=agrees)], final_stages=["one"]
+    )
+    assert (Verdict.INCONCLUSIVE, f"{side} older than inputs", 4) == (
+        result.verdict,
+        result.cause,
+        result.rows_compared,
+    )
+    assert "pods a.parquet: later" in result.reason
+
+
+def test_a_candidate_may_fail_on_an_input_that_the_control_never_saw():
+    control = replace(seen("control"), older_than=tuple("abcde"))
+    result = judge(control, seen("candidate", failed(Cause.ERROR)), [], final_stages=["one"])
+    assert Verdict.INCONCLUSIVE is result.verdict
+    assert result.reason.endswith("a; b; c; and 2 more")
 
 
 def test_a_control_that_differs_from_itself_is_no_evidence_and_the_columns_are_named():

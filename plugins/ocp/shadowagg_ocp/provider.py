@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shadowagg.condition import where
 from shadowagg.hookspecs import hookimpl
 from shadowagg.inputs import Inputs
 from shadowagg.plan import Plan, make_plan
 from shadowagg.production import Production
-from shadowagg.provider import CONTRACT_VERSION, InputTable, Provider, Stage
+from shadowagg.provider import CONTRACT_VERSION, InputTable, Provider, RunStamp, Stage
 from shadowagg.rowset import RowSetSpec
 from shadowagg.window import Window
 from shadowagg_ocp import inputs as tables
@@ -92,6 +93,20 @@ class OpenShift:
             "cluster_id": cluster.cluster_id,
             "cluster_alias": cluster.cluster_alias,
         }
+
+    def run_stamp(self, window: Window) -> RunStamp:
+        """The report period's moment, set at the end of every run (`ocp.md` 3.0-8)."""
+        period = window.cluster.report_period_id
+        first_day = dt.datetime(window.start.year, window.start.month, 1, tzinfo=dt.UTC)
+        return RunStamp(
+            table="reporting_ocpusagereportperiod",
+            column="summary_data_updated_datetime",
+            rows=where(("id", "=", period))
+            if period is not None
+            else where(
+                ("provider_id", "=", window.source_uuid), ("report_period_start", "=", first_day)
+            ),
+        )
 
     def generate(self, folder: Path, *, seed: int, rows: int, days: int) -> None:
         """A seeded OpenShift month."""
