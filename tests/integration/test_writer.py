@@ -862,7 +862,8 @@ def test_a_full_disk_of_the_server_changes_nothing(tenant, basic):
     with closing(tenant.server.connect()) as connection:
         # Set by the server's own user: even root may not everywhere.
         pid = connection.info.backend_pid
-        tenant.query(f"COPY (SELECT 1) TO PROGRAM 'prlimit --fsize={limit} --pid {pid}'")
+        limited = f"cat > /dev/null; prlimit --fsize={limit} --pid {pid}"
+        tenant.query(f"COPY (SELECT 1) TO PROGRAM '{limited}'")
         many = basic.version(2)
         many["daily_summary"] = pa.concat_tables([many["daily_summary"]] * 500)
         with pytest.raises(WriteFailed, match="File too large"):
