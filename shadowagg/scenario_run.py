@@ -128,7 +128,8 @@ def run_scenario(
     """
     providers = concerned(scenario, provider)
     chosen = control or ("recorded" if scenario.expected else "embedded")
-    given = {name: value for name, value in (options or {}).items() if value}
+    told = {"templates": settings.templates, **(options or {})}
+    given = {name: value for name, value in told.items() if value}
     records = []
     for one in providers:
         for window in one.windows(scenario):

@@ -93,7 +93,6 @@ def command(
         "options": {
             "schema": schema,
             "hive_location": hive_location or settings.hive_location,
-            "templates": settings.templates,
         },
         "all_stages": stages == "all",
         "store": store,
