@@ -133,6 +133,13 @@ class TrinoSession:
 
     # --- statements --------------------------------------------------------------------------
 
+    def _secret_in_the_open(self) -> UserError:
+        return UserError(
+            "a password or a token goes over https only",
+            on=self.where,
+            hint="set TRINO_SCHEME=https, or leave it out",
+        )
+
     def connect(self) -> str:
         """Ask the server for its version; anything that is wrong with the connection shows here.
 
@@ -233,6 +240,9 @@ class TrinoSession:
             if left <= 0:
                 raise ServerFailed("the time is over", on=self.where, cause="timeout")
             properties["query_max_run_time"] = f"{max(left, 1.0):.2f}s"
+        if server.scheme == "http" and (server.password or server.jwt):
+            # Clients before 0.340 would send them.
+            raise self._secret_in_the_open()
         try:
             return trino.dbapi.connect(  # type: ignore[no-untyped-call]
                 host=server.host,
@@ -248,11 +258,7 @@ class TrinoSession:
                 timezone="UTC",
             )
         except (ValueError, trino.exceptions.TrinoAuthError):
-            raise UserError(
-                "a password or a token goes over https only",
-                on=self.where,
-                hint="set TRINO_SCHEME=https, or leave it out",
-            ) from None
+            raise self._secret_in_the_open() from None
 
     def _note(self, stats: Mapping[str, Any]) -> None:
         if stats.get("queryId"):
