@@ -6,6 +6,7 @@ Every change of the file system is a step; before one of them the write stops, a
 import datetime as dt
 import json
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -431,13 +432,17 @@ def test_a_reader_sees_one_version_while_another_is_written(tmp_path):
     reader = threading.Thread(target=read)
     reader.start()
     staged = StagedWindow.of(staging_in(tmp_path), PLAN)
-    for turn in range(30):
+    turn, until = 0, time.monotonic() + 60
+    while (turn < 20 or len(reads) < 2 or sum(reads.values()) < 20) and time.monotonic() < until:
         version, counts = ("new", NEW) if turn % 2 == 0 else ("old", OLD)
         staged.switch(staged.prepare([rows(version, counts)], PLAN, "accessor", f"t{turn}"))
+        time.sleep(0.03)
+        turn += 1
     stop.set()
     reader.join()
     assert [] == strange
-    assert sum(reads.values()) > 0
+    assert {"old", "new"} == set(reads)
+    assert sum(reads.values()) >= 20
 
 
 def test_a_journal_of_a_newer_version_stops_reader_and_writer(tmp_path):

@@ -24,8 +24,9 @@ from shadowagg.rowset import RowSet, RowSetSpec
 
 __all__ = ["read_staging"]
 
-_TRIES = 20
-_PAUSE = 0.1
+_TRIES = 14
+_PAUSE = 0.005
+_LONGEST_PAUSE = 1.0
 
 
 def read_staging(staging: Staging, spec: RowSetSpec, plan: Plan) -> RowSet:
@@ -46,7 +47,7 @@ def read_staging(staging: Staging, spec: RowSetSpec, plan: Plan) -> RowSet:
     trouble: Exception | None = None
     for attempt in range(_TRIES):
         if attempt:
-            time.sleep(_PAUSE)
+            time.sleep(min(_PAUSE * 2**attempt, _LONGEST_PAUSE))
         before = journals.read()
         try:
             table = _read(staging, spec, plan, before)
