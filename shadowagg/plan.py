@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadowagg.errors import UserError
-from shadowagg.window import Window, parse_day
+from shadowagg.window import Cluster, Window, parse_day
 
-__all__ = ["PRODUCTION_STEP", "Plan", "SubWindow", "make_plan"]
+__all__ = ["PRODUCTION_STEP", "Plan", "SubWindow", "Turn", "make_plan"]
 
 PRODUCTION_STEP = 5
 """Days that production steps forward; its first sub-window is one day longer."""
@@ -36,16 +36,45 @@ class SubWindow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The window, and the sub-windows in the order in which they are computed."""
+    """The window, and the sub-windows in the order in which they are computed.
+
+    Args:
+        window: what is asked for.
+        subwindows: production's, the same for every cluster of the window.
+        step: days between their boundaries.
+        needed: the plans of the windows that come first (`Provider.needs`), in order: what borrowed
+            stages are computed for.
+    """
 
     window: Window
     subwindows: tuple[SubWindow, ...]
     step: int = PRODUCTION_STEP
+    needed: tuple[Plan, ...] = ()
 
     @property
     def start(self) -> dt.date:
         """The first day that is computed: later than the window's where its first days have no data."""
         return self.subwindows[0].start
+
+    @property
+    def last(self) -> SubWindow:
+        """The sub-window that is computed last: what tables hold that every sub-window rewrites."""
+        return self.subwindows[-1]
+
+    def turns(self) -> tuple[Turn, ...]:
+        """What production computes in one go, in its order: all sub-windows of a cluster, then the next."""
+        clusters: tuple[Cluster | None, ...] = self.window.clusters or (None,)
+        return tuple(
+            Turn(self, cluster, days.start, days.end)
+            for cluster in clusters
+            for days in self.subwindows
+        )
+
+    def whole(self) -> Turn:
+        """The whole window in one turn, with its cluster if it has one only."""
+        clusters = self.window.clusters
+        cluster = clusters[0] if len(clusters) == 1 else None
+        return Turn(self, cluster, self.start, self.window.end)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` takes back."""
@@ -53,6 +82,7 @@ class Plan:
             "window": self.window.to_json(),
             "step": self.step,
             "subwindows": [[s.start.isoformat(), s.end.isoformat()] for s in self.subwindows],
+            **({"needed": [plan.to_json() for plan in self.needed]} if self.needed else {}),
         }
 
     @classmethod
@@ -64,7 +94,35 @@ class Plan:
                 SubWindow(parse_day(start), parse_day(end)) for start, end in document["subwindows"]
             ),
             step=document["step"],
+            needed=tuple(cls.from_json(plan) for plan in document.get("needed", ())),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The days that are computed in one go, for one cluster.
+
+    Args:
+        plan: whose turn it is; of a borrowed stage the needed window's plan.
+        cluster: whose; None for all clusters of the window at once, or where it has none.
+        start: first day.
+        end: last day, included.
+    """
+
+    plan: Plan
+    cluster: Cluster | None
+    start: dt.date
+    end: dt.date
+
+    @property
+    def window(self) -> Window:
+        """The plan's window."""
+        return self.plan.window
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it is the last sub-window of its cluster."""
+        return self.end == self.plan.last.end
 
 
 def make_plan(

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from shadowagg.condition import Condition
 from shadowagg.inputs import Inputs
-from shadowagg.plan import Plan
+from shadowagg.plan import Plan, Turn
 from shadowagg.rowset import RowSetSpec
 from shadowagg.window import Window
 
@@ -102,6 +102,9 @@ class Stage:
             `window`: once, after the sub-windows of all earlier stages.
         only_with: optional lake tables without which the stage has no rows.
         reads: earlier stages whose row sets it takes.
+        borrowed: whether it is a stage of a provider that comes first (`Provider.needs`), computed for
+            the plans of `Plan.needed`, each by itself.
+        waits: whether every turn of the earlier stages is finished before its first one.
     """
 
     name: str
@@ -112,6 +115,15 @@ class Stage:
     scope: Literal["subwindow", "window"] = "subwindow"
     only_with: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    borrowed: bool = False
+    waits: bool = False
+
+    def turns(self, plan: Plan) -> tuple[Turn, ...]:
+        """What it is computed for, in order; later stages find the rows of all its turns."""
+        plans = plan.needed if self.borrowed else (plan,)
+        if self.scope == "window":
+            return tuple(one.whole() for one in plans)
+        return tuple(turn for one in plans for turn in one.turns())
 
     def candidate_function(self) -> CandidateFunction:
         """The candidate's function, imported now."""
@@ -181,13 +193,11 @@ class Provider(Protocol):
             InputRefused: where production stops before it writes anything.
         """
 
-    def control_parameters(self, plan: Plan, start: Any, end: Any) -> Mapping[str, Any]:
-        """The values bound to the `:names` of the control's SQL for the days `start` to `end`.
+    def control_parameters(self, turn: Turn) -> Mapping[str, Any]:
+        """The values bound to the `:names` of the control's SQL for one turn.
 
         Args:
-            plan: the plan being executed.
-            start: first day of the sub-window (or window), a `datetime.date`.
-            end: last day, included.
+            turn: plan, cluster and days; of a borrowed stage the needed window's.
         """
 
     def generate(self, folder: Path, *, seed: int, rows: int, days: int) -> None:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shadowagg.condition import ALWAYS, Condition
+from shadowagg.condition import ALWAYS, Condition, Test
 from shadowagg.errors import RowSetInvalid
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from shadowagg.window import Window
 
 __all__ = [
     "DATE",
@@ -215,9 +217,14 @@ class RowSetSpec:
         home: `hive`, `postgres`, or `inner` for one that no table of production keeps.
         columns: in the table's order.
         kinds: row kinds, tried in order; together they cover all rows.
-        day: the column with the row's day, for totals and windows.
+        day: the column with the row's day, for totals and windows; None for a table without days.
         group: the column by which totals are made beside the day; None for none.
-        source: the column with the source's UUID, by which a window's rows are found.
+        source: the column with the source's UUID, by which a window's rows are found; None for a
+            table without.
+        found_by: how else a window's rows are found, or by whose UUID: column -> value of the window
+            (`Window.values`), as in `deleted_by`.
+        rewritten: whether every sub-window rewrites the table, so that it holds the last one's rows
+            only once the run is over.
         deletes: what is deleted before the rows are written, beside the window's days and source.
         read_back: which of the table's rows are this row set's when it is read back later.
         deleted_by: per level, the columns that say whose rows are deleted, beside the days and `deletes`:
@@ -232,9 +239,11 @@ class RowSetSpec:
     home: Home
     columns: tuple[Column, ...]
     kinds: tuple[RowKind, ...]
-    day: str
-    source: str
+    day: str | None
+    source: str | None
     group: str | None = None
+    found_by: Mapping[str, str] = field(default_factory=dict)
+    rewritten: bool = False
     deletes: Condition = ALWAYS
     read_back: Condition = ALWAYS
     deleted_by: Mapping[Level, Mapping[str, str]] = field(default_factory=dict)
@@ -242,7 +251,8 @@ class RowSetSpec:
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        used = {self.day, self.source, *([self.group] if self.group else []), *self.partitions}
+        named = (self.day, self.source, self.group, *self.partitions, *self.found_by)
+        used = {name for name in named if name is not None}
         used.update(name for owners in self.deleted_by.values() for name in owners)
         used.update(name for kind in self.kinds for name in kind.key)
         if len(set(names)) != len(names) or used - set(names):
@@ -271,6 +281,42 @@ class RowSetSpec:
     def column(self, name: str) -> Column:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)
+
+    @property
+    def day_column(self) -> str:
+        """The day's column, where there must be one.
+
+        Raises:
+            RowSetInvalid: for a table without days.
+        """
+        if self.day is None:
+            raise RowSetInvalid("the table has no days", on=f"specification {self.name}")
+        return self.day
+
+    def asked(self, window: Window) -> Condition:
+        """Which of a table's rows a window asks for: its source's or clusters', of its days.
+
+        Raises:
+            UserError: if the window lacks a value that they are found by.
+        """
+        found_by = dict(self.found_by)
+        if self.source is not None:
+            found_by.setdefault(self.source, "source_uuid")
+        tests = []
+        for column, name in found_by.items():
+            values = window.values(name)
+            one = len(values) == 1
+            tests.append(Test(column, "=" if one else "in", values[0] if one else values))
+        if self.day is not None:
+            tests += [Test(self.day, ">=", window.start), Test(self.day, "<=", window.end)]
+        return Condition(tuple(tests))
+
+    @cached_property
+    def found_in(self) -> frozenset[str]:
+        """The columns that a window's rows are found by."""
+        named = (self.day, self.source, *self.found_by)
+        tests = (test.column for test in self.read_back.tests)
+        return frozenset(name for name in (*named, *tests) if name is not None)
 
     def kind_of(self, table: pa.Table) -> pa.Array:
         """The row kind of every row, as its index in `kinds`: int8, one per row, never NULL.

@@ -151,6 +151,30 @@ class Window:
             )
         return self.clusters[0]
 
+    def values(self, name: str) -> tuple[Any, ...]:
+        """What a specification means by a name: one value, or one per cluster.
+
+        Args:
+            name: `source_uuid`, another field, `cluster.<field>` or `parameters.<name>`.
+
+        Raises:
+            UserError: if the window lacks a value.
+        """
+        where, _, rest = name.rpartition(".")
+        if where == "cluster":
+            found = [getattr(cluster, rest) for cluster in self.clusters]
+        elif where == "parameters":
+            found = [self.parameters.get(rest)]
+        else:
+            found = [getattr(self, rest)]
+        if not found or None in found:
+            raise UserError(
+                f"the window has no {name}",
+                on=str(self),
+                hint="production deletes and writes nothing without it",
+            )
+        return tuple(found)
+
     @property
     def year(self) -> str:
         """The partition value `year`: four digits."""

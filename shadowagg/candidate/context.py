@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from shadowagg.plan import Plan
-from shadowagg.window import Window
+from shadowagg.window import Cluster, Window
 
 if TYPE_CHECKING:
     from shadowagg.candidate.source import Source
@@ -23,16 +23,17 @@ T = TypeVar("T")
 
 @dataclass
 class Context:
-    """One sub-window (or the whole window) of a candidate's run.
+    """One turn (or the whole window) of a candidate's run.
 
     Args:
         plan: of the window.
         start: first day to compute.
         end: last day to compute, included.
         source: reads lake and side tables.
-        stages: the row sets of earlier stages over the same days, by stage name.
-        window_context: the context of the whole window, whose `memo` all sub-windows share; itself
-            there.
+        stages: the row sets of earlier stages of the same turn, by stage name; in the context of the
+            whole window those of all turns, of stages that are finished for all.
+        cluster: whose turn it is; None where there are several, or none.
+        window_context: the context of the whole window, whose `memo` all turns share; itself there.
     """
 
     plan: Plan
@@ -40,6 +41,7 @@ class Context:
     end: dt.date
     source: Source
     stages: Mapping[str, pa.Table] = field(default_factory=dict)
+    cluster: Cluster | None = None
     window_context: Context | None = None
     _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -1,13 +1,11 @@
-"""The candidate as a path: the provider's stages over the plan, sub-windows side by side."""
+"""The candidate as a path: the provider's stages over the plan, turns side by side."""
 
 from __future__ import annotations
 
-import datetime as dt
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +15,7 @@ from shadowagg.candidate.kernels import append
 from shadowagg.candidate.source import Source
 from shadowagg.errors import ShadowaggError
 from shadowagg.paths import CANDIDATE, PathRequest, StageTable
-from shadowagg.plan import SubWindow
+from shadowagg.plan import Plan, Turn
 from shadowagg.provider import Provider, Stage
 
 __all__ = ["Candidate"]
@@ -27,10 +25,10 @@ __all__ = ["Candidate"]
 class Candidate:
     """The PyArrow path: a `shadowagg.paths.AggregationPath`.
 
-    Consecutive stages of scope `subwindow` form a group: every sub-window goes through the whole
-    group by itself, so that only one sub-window's inputs are in memory per thread. Where the provider
-    says that sub-windows are independent they run side by side. Their rows are put together in the
-    plan's order, so the result is the same whatever finishes first.
+    Consecutive stages that are computed for the same turns form a group: every turn goes through the
+    whole group by itself, so that only one turn's inputs are in memory per thread. Where the provider
+    says that turns are independent they run side by side. Their rows are put together in the plan's
+    order, so the result is the same whatever finishes first. A stage that waits begins a group.
     """
 
     mode: str = CANDIDATE
@@ -39,76 +37,106 @@ class Candidate:
     def run(self, request: PathRequest) -> Iterator[StageTable]:
         """Yield the stages in the provider's order, each over the whole window.
 
-        A stage's `seconds` are the sum over its sub-windows: what they took where they ran side by
-        side is less.
+        A stage's `seconds` are the sum over its turns: what they took where they ran side by side is
+        less.
 
         Raises:
             InputRefused: where production refuses the input.
             InputUnreadable: where an input object cannot be read.
         """
         run = _Run(request)
-        for scope, group in groupby(request.provider.stages, key=lambda stage: stage.scope):
-            stages = list(group)
-            yield from run.subwindows(stages) if scope == "subwindow" else run.window(stages)
+        for stages in _groups(request.provider.stages):
+            yield from run.group(stages)
 
     def engine(self) -> Mapping[str, Any]:
         """Version of what computes."""
         return {"pyarrow": pa.__version__}
 
 
+def _groups(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
+    """Neighbours of the same turns, in order; a stage that waits begins anew, as does one of the window."""
+    group: list[Stage] = []
+    for stage in stages:
+        alike = group and (stage.scope, stage.borrowed) == (group[0].scope, group[0].borrowed)
+        if group and (not alike or stage.waits or stage.scope == "window"):
+            yield group
+            group = []
+        group.append(stage)
+    if group:
+        yield group
+
+
 @dataclass
 class _Run:
-    """One run: what its stages have made so far, over the window and per sub-window."""
+    """One run: what its stages have made so far, over the window and per turn."""
 
     request: PathRequest
-    whole: Context = field(init=False)
     finished: dict[str, pa.Table] = field(default_factory=dict)
-    pieces: dict[SubWindow, dict[str, pa.Table]] = field(default_factory=dict)
+    pieces: dict[Hashable, dict[str, pa.Table]] = field(default_factory=dict)
+    wholes: dict[int, Context] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        plan = self.request.plan
-        source = Source(
-            self.request.inputs,
-            plan.window,
-            column_threads=self.workers < self.request.threads,
-        )
-        self.whole = Context(
-            plan=plan, start=plan.start, end=plan.window.end, source=source, stages=self.finished
-        )
-        self.pieces = {subwindow: {} for subwindow in plan.subwindows}
-
-    @property
-    def workers(self) -> int:
-        """How many sub-windows run side by side."""
-        if not self.request.provider.subwindows_independent:
-            return 1
-        return max(1, min(self.request.threads, len(self.request.plan.subwindows)))
-
-    def window(self, stages: Sequence[Stage]) -> Iterator[StageTable]:
-        """Stages that are computed once."""
-        for stage in stages:
-            rows = _computed(stage, self.whole, self.request.provider)
-            yield self._finish(stage, [rows])
-
-    def subwindows(self, stages: Sequence[Stage]) -> Iterator[StageTable]:
-        """A group of stages that every sub-window goes through by itself."""
-        plan = self.request.plan
-        if self.workers == 1:
-            made = [self._one(stages, subwindow) for subwindow in plan.subwindows]
+    def group(self, stages: Sequence[Stage]) -> Iterator[StageTable]:
+        """Stages that every turn goes through by itself."""
+        turns = stages[0].turns(self.request.plan)
+        workers = self._workers(turns)
+        # Made before threads ask for them.
+        contexts = [self._context(turn, stages[0].scope) for turn in turns]
+        if workers == 1:
+            made = [self._one(stages, context) for context in contexts]
         else:
-            made = self._side_by_side(stages)
+            made = self._side_by_side(stages, contexts, workers)
         for at, stage in enumerate(stages):
             for piece in made:
-                # In the plan's order: of several errors the first sub-window's is reported.
+                # In the plan's order: of several errors the first turn's is reported.
                 if piece.error is not None and len(piece.rows) == at:
                     raise piece.error
             yield self._finish(stage, [piece.rows[at] for piece in made])
 
-    def _side_by_side(self, stages: Sequence[Stage]) -> list[_Made]:
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="subwindow") as pool:
+    def _workers(self, turns: Sequence[Turn]) -> int:
+        """How many turns run side by side."""
+        if not self.request.provider.subwindows_independent:
+            return 1
+        return max(1, min(self.request.threads, len(turns)))
+
+    def _whole(self, plan: Plan) -> Context:
+        """The context of a whole window, which all of its turns share."""
+        if id(plan) not in self.wholes:
+            turns = len(plan.turns())
+            workers = min(self.request.threads, turns) if self._workers(plan.turns()) > 1 else 1
+            source = Source(
+                self.request.inputs, plan.window, column_threads=workers < self.request.threads
+            )
+            turn = plan.whole()
+            self.wholes[id(plan)] = Context(
+                plan=plan,
+                start=turn.start,
+                end=turn.end,
+                source=source,
+                stages=self.finished,
+                cluster=turn.cluster,
+            )
+        return self.wholes[id(plan)]
+
+    def _context(self, turn: Turn, scope: str) -> Context:
+        whole = self._whole(turn.plan)
+        if scope == "window" and turn.plan is self.request.plan:
+            return whole
+        return Context(
+            plan=turn.plan,
+            start=turn.start,
+            end=turn.end,
+            source=whole.source,
+            stages=self.pieces.setdefault(_key(turn), {}),
+            cluster=turn.cluster,
+            window_context=whole,
+        )
+
+    def _side_by_side(
+        self, stages: Sequence[Stage], contexts: Sequence[Context], workers: int
+    ) -> list[_Made]:
+        with ThreadPoolExecutor(workers, thread_name_prefix="turn") as pool:
             futures: list[Future[_Made]] = [
-                pool.submit(self._one, stages, subwindow)
-                for subwindow in self.request.plan.subwindows
+                pool.submit(self._one, stages, context) for context in contexts
             ]
             try:
                 return [future.result() for future in futures]
@@ -116,8 +144,7 @@ class _Run:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _one(self, stages: Sequence[Stage], subwindow: SubWindow) -> _Made:
-        context = self._context(subwindow.start, subwindow.end, self.pieces[subwindow])
+    def _one(self, stages: Sequence[Stage], context: Context) -> _Made:
         made: list[_Rows] = []
         for stage in stages:
             try:
@@ -125,24 +152,21 @@ class _Run:
             except ShadowaggError as error:
                 # What the stages before it made is still worth an observation.
                 return _Made(made, error)
-            self.pieces[subwindow][stage.name] = rows.table
+            if isinstance(context.stages, dict) and context.stages is not self.finished:
+                context.stages[stage.name] = rows.table
             made.append(rows)
         return _Made(made)
 
-    def _context(self, start: dt.date, end: dt.date, stages: Mapping[str, pa.Table]) -> Context:
-        return Context(
-            plan=self.request.plan,
-            start=start,
-            end=end,
-            source=self.whole.source,
-            stages=stages,
-            window_context=self.whole,
-        )
-
     def _finish(self, stage: Stage, pieces: Sequence[_Rows]) -> StageTable:
-        table = append([piece.table for piece in pieces])
+        table = append([piece.table for piece in pieces]) if pieces else stage.spec.empty()
         self.finished[stage.name] = table
         return StageTable(stage.name, table, sum(piece.seconds for piece in pieces))
+
+
+def _key(turn: Turn) -> Hashable:
+    """Of a turn among those of one run, whose plans live as long as the run."""
+    cluster = turn.cluster.source_uuid if turn.cluster else ""
+    return id(turn.plan), cluster, turn.start, turn.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +177,7 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a sub-window made of a group of stages, and the error at the stage behind them."""
+    """What a turn made of a group of stages, and the error at the stage behind them."""
 
     rows: list[_Rows]
     error: ShadowaggError | None = None

@@ -23,7 +23,7 @@ from shadowagg.control.refusal import reason
 from shadowagg.control.tables import InputTables
 from shadowagg.errors import InputRefused, InputUnreadable, RowSetInvalid
 from shadowagg.paths import PathRequest, StageTable
-from shadowagg.plan import SubWindow
+from shadowagg.plan import Turn
 from shadowagg.provider import Stage
 from shadowagg.rowset import ColumnType, RowSetSpec
 
@@ -110,12 +110,10 @@ class _Run:
         self.connection.execute(f"CREATE TABLE {quoted(stage.name)} ({columns})")
 
     def _fill(self, stage: Stage, select: Translated, inputs: InputTables) -> None:
-        plan = self.request.plan
-        whole = SubWindow(plan.start, plan.window.end)
-        for days in plan.subwindows if stage.scope == "subwindow" else (whole,):
-            parameters = self.request.provider.control_parameters(plan, days.start, days.end)
+        for turn in stage.turns(self.request.plan):
+            parameters = self.request.provider.control_parameters(turn)
             values = select.values(parameters, on=f"control of {stage.spec.name}")
-            with self._refusing(stage, days, select.select, inputs):
+            with self._refusing(stage, turn, select.select, inputs):
                 self._check_columns(stage.spec, select, values)
                 self.connection.execute(f"INSERT INTO {quoted(stage.name)} {select.duckdb}", values)
 
@@ -143,7 +141,7 @@ class _Run:
 
     @contextlib.contextmanager
     def _refusing(
-        self, stage: Stage, days: SubWindow, select: exp.Select, inputs: InputTables
+        self, stage: Stage, turn: Turn, select: exp.Select, inputs: InputTables
     ) -> Iterator[None]:
         import duckdb  # heavy; only this control needs it
 
@@ -165,13 +163,13 @@ class _Run:
             if not isinstance(error, (duckdb.DataError, duckdb.InvalidInputException)):
                 raise InputUnreadable(
                     f"reading failed: {type(error).__name__}",
-                    on=f"{self.request.plan.window}, stage {stage.name}",
+                    on=f"{turn.window}, stage {stage.name}",
                     hint="look whether the inputs are being replaced",
                 ) from error
             # Not `from error`: its message quotes values of rows.
             raise InputRefused(
                 reason(str(error), select),
-                on=f"{self.request.plan.window}, stage {stage.name}, {days.start}..{days.end}",
+                on=f"{turn.window}, stage {stage.name}, {turn.start}..{turn.end}",
                 hint="production's statement fails on such rows too",
             ) from None
 

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import fs
 
-from shadowagg.condition import where
 from shadowagg.errors import InputUnreadable, RowSetInvalid, UserError
 from shadowagg.inputs import Inputs
 from shadowagg.rowset import Column, Role, RowSetSpec
@@ -55,11 +54,7 @@ class WindowRows:
 
 def of_window(spec: RowSetSpec, table: pa.Table, window: Window, written: int | None) -> WindowRows:
     """The rows of a window's source and days, those of others left aside."""
-    asked = where(
-        (spec.source, "=", window.source_uuid),
-        (spec.day, ">=", window.start),
-        (spec.day, "<=", window.end),
-    )
+    asked = spec.asked(window)
     table = table.filter(asked.mask(table))
     ours = spec.read_back.mask(table)
     left_aside = table.num_rows - (pc.sum(ours).as_py() or 0)
@@ -68,8 +63,7 @@ def of_window(spec: RowSetSpec, table: pa.Table, window: Window, written: int | 
 
 def columns_to_read(spec: RowSetSpec) -> tuple[Column, ...]:
     """What is compared, and what rows are found by."""
-    found_by = {spec.source, spec.day, *(test.column for test in spec.read_back.tests)}
-    return tuple(c for c in spec.columns if c.role is not Role.LEFT_OUT or c.name in found_by)
+    return tuple(c for c in spec.columns if c.role is not Role.LEFT_OUT or c.name in spec.found_in)
 
 
 def partition_values(name: str, window: Window) -> tuple[str, ...]:

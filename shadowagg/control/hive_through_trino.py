@@ -11,7 +11,7 @@ import trino.auth  # imported with the table that is read through it, never with
 import trino.dbapi
 import trino.exceptions
 
-from shadowagg.condition import where
+from shadowagg.condition import Condition, Test
 from shadowagg.condition_sql import TRINO, condition_sql
 from shadowagg.control.hive_rows import (
     WindowRows,
@@ -49,11 +49,11 @@ def read_through_trino(
     """
     wanted = pa.schema([(column.name, column.type.arrow) for column in columns_to_read(spec)])
     asked = condition_sql(
-        where(
-            *((name, "in", partition_values(name, window)) for name in spec.partitions),
-            (spec.source, "=", window.source_uuid),
-            (spec.day, ">=", window.start),
-            (spec.day, "<=", window.end),
+        Condition(
+            (
+                *(Test(name, "in", partition_values(name, window)) for name in spec.partitions),
+                *spec.asked(window).tests,
+            )
         ),
         TRINO,
     )

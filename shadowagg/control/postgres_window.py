@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from shadowagg.condition import where
 from shadowagg.condition_sql import POSTGRES, condition_sql
 from shadowagg.control.hive_rows import WindowRows, columns_to_read
 from shadowagg.errors import InputUnreadable, RowSetInvalid
@@ -90,13 +89,7 @@ class PostgresWindow:
         wanted = pa.schema([(column.name, column.type.arrow) for column in columns])
         if faults := unfit_columns(wanted, found):
             raise RowSetInvalid("; ".join(faults), on=on)
-        asked = condition_sql(
-            where(
-                (spec.source, "=", self.window.source_uuid),
-                (spec.day, ">=", self.window.start),
-                (spec.day, "<=", self.window.end),
-            )
-        )
+        asked = condition_sql(spec.asked(self.window))
         ours = condition_sql(spec.read_back)
         with self.connection.cursor() as cursor:
             cursor.execute(

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shadowagg.condition import where
 from shadowagg.errors import InputUnreadable, UserError
 from shadowagg.paths import PathRequest, StageTable
 from shadowagg.rowset import RowSetSpec
@@ -76,11 +75,7 @@ class Recorded:
             raise InputUnreadable(
                 f"cannot read: {error}", on=str(file), hint="restore the recorded rows"
             ) from None
-        asked = where(
-            (spec.source, "=", window.source_uuid),
-            (spec.day, ">=", window.start),
-            (spec.day, "<=", window.end),
-        )
+        asked = spec.asked(window)
         table = table.filter(asked.mask(table))
         mask = spec.read_back.mask(table)
         self._left_aside[file.stem] = table.num_rows - (pc.sum(mask).as_py() or 0)

@@ -28,7 +28,7 @@ from shadowagg.control.trino_refusal import meaning
 from shadowagg.control.trino_session import QueryFailed, QueryStats, TrinoSession, require_trino
 from shadowagg.errors import InputRefused, RowSetInvalid, ServerFailed, ShadowaggError
 from shadowagg.paths import PathRequest, StageTable
-from shadowagg.plan import SubWindow
+from shadowagg.plan import Turn
 from shadowagg.provider import Stage
 from shadowagg.servers import TrinoServer
 
@@ -155,19 +155,17 @@ class _Run:
             )
 
     def _fill(self, stage: Stage, select: exp.Select, provided: Provided) -> None:
-        plan = self.request.plan
-        whole = SubWindow(plan.start, plan.window.end)
         kept = ", ".join(
             trino_rows.kept_as(column.type)[1].format(quoted(column.name))
             for column in stage.spec.columns
         )
         into = self.scratch.hive(stage.name)
         checked = False
-        for days in plan.subwindows if stage.scope == "subwindow" else (whole,):
+        for turn in stage.turns(self.request.plan):
             on = f"control of {stage.spec.name}"
-            parameters = self.request.provider.control_parameters(plan, days.start, days.end)
+            parameters = self.request.provider.control_parameters(turn)
             statement = on_trino(self._placed(bind(select, parameters, on=on)))
-            with self._refusing(stage, days, select, provided):
+            with self._refusing(stage, turn, select, provided):
                 if not checked:
                     self._check_columns(stage, statement)
                     checked = True
@@ -213,12 +211,12 @@ class _Run:
 
     @contextlib.contextmanager
     def _refusing(
-        self, stage: Stage, days: SubWindow, select: exp.Select, provided: Provided
+        self, stage: Stage, turn: Turn, select: exp.Select, provided: Provided
     ) -> Iterator[None]:
         try:
             yield
         except QueryFailed as error:
-            on = f"{self.request.plan.window}, stage {stage.name}, {days.start}..{days.end}"
+            on = f"{turn.window}, stage {stage.name}, {turn.start}..{turn.end}"
             found = _absent_column(error, provided.absent)
             if found is not None:
                 table, column = found

@@ -71,6 +71,8 @@ def compare_totals(
         left_out: the numbers of each side's rows that an ignore rule covers.
     """
     spec = control.spec
+    if spec.day is None:
+        return Totals(by=(), differing=0, groups=0, rows=()), ()
     measures = [column for column in spec.measures if _summable(column)]
     used = {column.name for column in measures} | _scales(measures)
     by = (spec.day, *([spec.group] if spec.group else []))

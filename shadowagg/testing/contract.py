@@ -100,7 +100,7 @@ def _parameters(provider: Provider) -> Iterator[str]:
         "org1", provider.name, source, day, day, clusters=(Cluster(source, "cluster", None, 1),)
     )
     try:
-        parameters = provider.control_parameters(make_plan(window), day, day)
+        parameters = provider.control_parameters(make_plan(window).whole())
     except Exception as error:  # noqa: BLE001 - whatever it raises is the fault reported
         yield f"control_parameters raises {type(error).__name__}: {error}"
         return

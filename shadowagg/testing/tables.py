@@ -36,9 +36,9 @@ def create_table(
         for column in spec.columns
     ]
     if ids:
-        key = sql.SQL(", ").join(map(sql.Identifier, [spec.day, *ids]))
+        key = sql.SQL(", ").join(map(sql.Identifier, [spec.day_column, *ids]))
         parts.append(sql.SQL("PRIMARY KEY ({})").format(key))
-    cut = sql.SQL(" PARTITION BY RANGE ({})").format(sql.Identifier(spec.day))
+    cut = sql.SQL(" PARTITION BY RANGE ({})").format(sql.Identifier(spec.day_column))
     table = sql.Identifier(schema, spec.table)
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))

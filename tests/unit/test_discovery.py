@@ -25,7 +25,7 @@ def provider(name="some", **changes):
         "subwindows_independent": True,
         "windows": lambda scenario: [],
         "plan": lambda window, inputs: None,
-        "control_parameters": lambda plan, start, end: {},
+        "control_parameters": lambda turn: {},
         "generate": lambda folder, **options: None,
     }
     return SimpleNamespace(**{**fields, **changes})

@@ -99,14 +99,14 @@ class Toy:
     inputs: tuple[InputTable, ...] = (EVENTS, EXTRAS, NAMES, ALIASES)
     name: str = "toy"
 
-    def control_parameters(self, plan, start, end):
-        window = plan.window
+    def control_parameters(self, turn):
+        window = turn.window
         return {
             "source": window.source_uuid,
             "year": window.year,
             "month": window.month,
-            "start": start,
-            "end": end,
+            "start": turn.start,
+            "end": turn.end,
         }
 
 

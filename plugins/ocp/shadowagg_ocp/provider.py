@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shadowagg.condition import where
 from shadowagg.hookspecs import hookimpl
 from shadowagg.inputs import Inputs
-from shadowagg.plan import Plan, make_plan
+from shadowagg.plan import Plan, Turn, make_plan
 from shadowagg.production import Production
 from shadowagg.provider import CONTRACT_VERSION, InputTable, Provider, RunStamp, Stage
 from shadowagg.rowset import RowSetSpec
@@ -80,15 +80,15 @@ class OpenShift:
         first = Source(inputs, window).earliest(tables.PODS)
         return make_plan(window, first_day_with_data=first)
 
-    def control_parameters(self, plan: Plan, start: dt.date, end: dt.date) -> Mapping[str, Any]:
+    def control_parameters(self, turn: Turn) -> Mapping[str, Any]:
         """The parameters of `ocp.md` 2, under their names there."""
-        cluster = plan.window.cluster
+        window, cluster = turn.window, turn.window.cluster
         return {
-            "source": plan.window.source_uuid,
-            "year": plan.window.year,
-            "month": plan.window.month,
-            "start_date": start,
-            "end_date": end,
+            "source": window.source_uuid,
+            "year": window.year,
+            "month": window.month,
+            "start_date": turn.start,
+            "end_date": turn.end,
             "report_period_id": cluster.report_period_id,
             "cluster_id": cluster.cluster_id,
             "cluster_alias": cluster.cluster_alias,

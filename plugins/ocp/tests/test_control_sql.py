@@ -28,7 +28,7 @@ def parameters() -> dict[str, object]:
         start=dt.date(2025, 8, 1),
         end=dt.date(2025, 8, 31),
     )
-    return dict(OCP.control_parameters(make_plan(window), window.start, window.end))
+    return dict(OCP.control_parameters(make_plan(window).whole()))
 
 
 @stages

@@ -21,8 +21,8 @@ def plan_delete(spec: RowSetSpec, plan: Plan, level: Level) -> SqlCondition:
         The whole statement, and the values that are bound to it.
     """
     tests = [
-        Test(spec.day, ">=", plan.start),
-        Test(spec.day, "<=", plan.subwindows[-1].end),
+        Test(spec.day_column, ">=", plan.start),
+        Test(spec.day_column, "<=", plan.subwindows[-1].end),
         *(
             Test(column, "=", values[0]) if len(values) == 1 else Test(column, "in", values)
             for column, values in owned_values(spec, plan.window, level).items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shadowagg.errors import UserError
@@ -20,29 +20,19 @@ def owned_values(spec: RowSetSpec, window: Window, level: Level) -> Mapping[str,
     """
     columns = spec.deleted_by.get(level)
     if columns is None and level == "accessor":
-        columns = {spec.source: "source_uuid"}
-    if columns is None:
+        columns = {} if spec.source is None else {spec.source: "source_uuid"}
+    if not columns:
         raise UserError(
             f"nothing is specified to be deleted at the level {level!r}",
             on=f"row set {spec.name}",
             hint="write it at the level accessor",
         )
-    return {column: _values(window, name, level) for column, name in columns.items()}
+    if level == "accessor":
+        _one_cluster(window, columns.values())
+    return {column: window.values(name) for column, name in columns.items()}
 
 
-def _values(window: Window, name: str, level: Level) -> tuple[Any, ...]:
-    where, _, rest = name.rpartition(".")
-    if where == "cluster":
-        clusters = (window.cluster,) if level == "accessor" else window.clusters
-        found = [getattr(cluster, rest) for cluster in clusters]
-    elif where == "parameters":
-        found = [window.parameters.get(rest)]
-    else:
-        found = [getattr(window, rest)]
-    if not found or None in found:
-        raise UserError(
-            f"the window has no {name}",
-            on=str(window),
-            hint="production deletes and writes nothing without it",
-        )
-    return tuple(found)
+def _one_cluster(window: Window, names: Iterable[str]) -> None:
+    """An accessor is called for one cluster: of several none could be meant."""
+    if any(name.startswith("cluster.") for name in names):
+        _ = window.cluster

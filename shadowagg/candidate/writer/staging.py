@@ -299,13 +299,13 @@ def days_of(plan: Plan) -> list[dt.date]:
 
 
 def _rows_by_day(rows: RowSet) -> dict[dt.date, int]:
-    counted = pc.value_counts(rows.table.column(rows.spec.day))
+    counted = pc.value_counts(rows.table.column(rows.spec.day_column))
     return {count["values"]: count["counts"] for count in counted.to_pylist()}
 
 
 def _day_rows(rows: RowSet, day: dt.date) -> pa.Table:
     table = rows.table
-    return table.filter(pc.equal(table.column(rows.spec.day), pa.scalar(day, pa.date32())))
+    return table.filter(pc.equal(table.column(rows.spec.day_column), pa.scalar(day, pa.date32())))
 
 
 @contextlib.contextmanager

@@ -81,10 +81,10 @@ def check_table(
 
 def _check_partitions(transaction: Transaction, table: int, rows: RowSet, on: str) -> None:
     key = transaction.value("SELECT pg_get_partkeydef(%s)", [table])
-    if key != f"RANGE ({rows.spec.day})":
+    if key != f"RANGE ({rows.spec.day_column})":
         return  # cut in another way: PostgreSQL itself says if a row has no place
     texts = [text for (text,) in transaction.rows(_PARTITIONS, [table])]
-    days = sorted(pc.unique(rows.table.column(rows.spec.day)).to_pylist())
+    days = sorted(pc.unique(rows.table.column(rows.spec.day_column)).to_pylist())
     missing = days_without_partition(texts, days)
     if missing:
         raise WriteFailed(

@@ -60,6 +60,7 @@ def choose_targets(
         stage
         for stage in provider.stages
         if stage.final
+        and stage.spec.day is not None  # what has no days is merged by production, not replaced
         and (stage.spec.home == "postgres" or (staging and stage.spec.home == "hive"))
     ]
     unknown = sorted(set(row_sets) - set(stages))
@@ -91,7 +92,7 @@ def _foreign_rows(rows: RowSet, plan: Plan, level: Level) -> Iterator[str]:
     owned = owned_values(rows.spec, plan.window, level)
     if not rows.num_rows:
         return
-    days = rows.table.column(rows.spec.day)
+    days = rows.table.column(rows.spec.day_column)
     ends = pc.min_max(days).as_py()
     last = plan.subwindows[-1].end
     if days.null_count or ends["min"] < plan.start or ends["max"] > last:
@@ -108,7 +109,7 @@ def _foreign_rows(rows: RowSet, plan: Plan, level: Level) -> Iterator[str]:
         part = getattr(pc, name)(days).cast(pa.string())
         equal = pc.equal(part, _decoded(rows.table.column(name)).cast(pa.string()))
         if not pc.all(pc.fill_null(equal, False), min_count=0).as_py():
-            yield f"column {name} is not the {name} of {rows.spec.day}, without padding"
+            yield f"column {name} is not the {name} of {rows.spec.day_column}, without padding"
 
 
 def _unstorable(rows: RowSet) -> Iterator[str]:

@@ -6,7 +6,6 @@ import tempfile
 
 import pyarrow as pa
 
-from shadowagg.condition import where
 from shadowagg.control import trino_rows
 from shadowagg.control.scratch import Scratch, quoted
 from shadowagg.rowset import RowSetSpec
@@ -45,11 +44,7 @@ def read_rows(scratch: Scratch, spec: RowSetSpec, window: Window) -> pa.Table:
         table = trino_rows.read_rows(spec, scratch.session, scratch.hive(spec.table))
     else:
         table = _from_postgres(scratch, spec)
-    asked = where(
-        (spec.source, "=", window.source_uuid),
-        (spec.day, ">=", window.start),
-        (spec.day, "<=", window.end),
-    )
+    asked = spec.asked(window)
     table = table.filter(asked.mask(table))
     return table.filter(spec.read_back.mask(table))
 

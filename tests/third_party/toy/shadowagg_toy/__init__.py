@@ -92,8 +92,12 @@ class Toy:
     def plan(self, window, inputs):
         return make_plan(window)
 
-    def control_parameters(self, plan, start, end):
-        return {"source": plan.window.source_uuid, "start_date": start, "end_date": end}
+    def control_parameters(self, turn):
+        return {
+            "source": turn.window.source_uuid,
+            "start_date": turn.start,
+            "end_date": turn.end,
+        }
 
     def generate(self, folder, *, seed, rows, days, **document):
         choose = random.Random(seed)
