@@ -69,8 +69,9 @@ def aggregate(
     for one in chosen:
         windows = one.windows(scenario)
         for window in windows:
-            plan = one.plan(window, scenario.inputs())
-            request = PathRequest(one, plan, scenario.inputs(), threads or os.cpu_count() or 1)
+            inputs = scenario.inputs(one.inputs)
+            plan = one.plan(window, inputs)
+            request = PathRequest(one, plan, inputs, threads or os.cpu_count() or 1)
             folder = out / one.name / (window.source_uuid if len(windows) > 1 else "")
             folder.mkdir(parents=True, exist_ok=True)
             stages = {stage.name: stage for stage in one.stages}

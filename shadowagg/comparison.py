@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shadowagg.arrow_alone import prefer_cheap_allocator
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.observation import Fault
+from shadowagg.paths import mode
 
 if TYPE_CHECKING:
     from shadowagg.diff import StageDiff
@@ -43,6 +44,7 @@ def compare_stages(
     # The diff package is imported where a diff is made, not where a run is asked for.
     from shadowagg.diff import StageDiff
 
+    leaves_last = any(mode(side.mode).leaves_last for side in (seen.control, seen.candidate))
     control = control or seen.folder / "control"
     candidate = candidate or seen.folder / "candidate"
     pairs = []
@@ -55,6 +57,7 @@ def compare_stages(
                     "control": str(control / left.file),
                     "candidate": str(candidate / right.file),
                     "ignore": str(settings.ignore_file) if settings.ignore_file else "",
+                    "last_from": seen.plan.last.start.isoformat() if leaves_last else "",
                     "today": dt.datetime.now(dt.UTC).date().isoformat(),
                     "rows_for_datacompy": settings.datacompy_rows,
                     "samples": settings.samples,

@@ -79,7 +79,7 @@ def run_demo(
         for window in one.windows(scenario):
             request = RunRequest(
                 window=window,
-                inputs=scenario.inputs(),
+                inputs=scenario.inputs(one.inputs),
                 control="embedded",
                 scenario=scenario.name,
                 command=f"shadowagg run --scenario {folder} --provider {one.name}"

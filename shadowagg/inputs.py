@@ -47,6 +47,7 @@ class Inputs:
         layout: `tables`: `<lake>/<table>/source=…`; `bucket`: `<lake>/<InputTable.location>/source=…`
             (`inputs.md` 1.1).
         locations: location of single tables below the lake, where they lie elsewhere.
+        side_at: files of single side tables that lie elsewhere than in `side`.
         s3: options of `pyarrow.fs.S3FileSystem` that are no secrets: `endpoint_override`, `region`, …
     """
 
@@ -55,6 +56,7 @@ class Inputs:
     layout: Literal["tables", "bucket"] = "tables"
     locations: Mapping[str, str] = field(default_factory=dict)
     s3: Mapping[str, Any] = field(default_factory=dict)
+    side_at: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` takes back."""
@@ -64,6 +66,7 @@ class Inputs:
             "layout": self.layout,
             "locations": dict(self.locations),
             "s3": dict(self.s3),
+            **({"side_at": dict(self.side_at)} if self.side_at else {}),
         }
 
     @classmethod
@@ -100,7 +103,7 @@ class Inputs:
 
     def side_path(self, table: InputTable) -> str:
         """The Parquet file of a side table; it may be missing."""
-        return f"{self.side}/{table.name}.parquet"
+        return self.side_at.get(table.name) or f"{self.side}/{table.name}.parquet"
 
     def side_file(self, table: InputTable) -> InputFile | None:
         """The Parquet file of a side table; None if there is none."""

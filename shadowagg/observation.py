@@ -110,6 +110,7 @@ class Observation:
         left_behind: what it had not cleaned up, and the fence did: processes, files.
         older_than: inputs that changed after its rows were written, each with both moments; of a
             path that reads rows which somebody else has computed.
+        not_kept: published stages of which its place holds nothing, so that it says nothing of them.
     """
 
     side: Side
@@ -122,6 +123,7 @@ class Observation:
     engine: Mapping[str, Any] = field(default_factory=dict)
     left_behind: tuple[str, ...] = ()
     older_than: tuple[str, ...] = ()
+    not_kept: tuple[str, ...] = ()
 
     def stage(self, name: str) -> StageRows | None:
         """The finished stage of that name."""
@@ -142,4 +144,5 @@ class Observation:
             "engine": dict(self.engine),
             "left_behind": list(self.left_behind),
             "older_than": list(self.older_than),
+            "not_kept": list(self.not_kept),
         }

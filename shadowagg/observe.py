@@ -18,7 +18,7 @@ from shadowagg.errors import ShadowaggError
 from shadowagg.fence import Limits, run_fenced
 from shadowagg.inputs import Inputs
 from shadowagg.observation import Cause, Fault, Observation, Side, StageRows
-from shadowagg.paths import Mode, PathRequest, ReadsKeptRows, StageTable, open_path
+from shadowagg.paths import KeepsSome, Mode, PathRequest, ReadsKeptRows, StageTable, open_path
 from shadowagg.paths import mode as path_mode
 from shadowagg.plan import Plan
 from shadowagg.provider import Provider
@@ -82,6 +82,7 @@ def observe(
         engine=(outcome.value or {}).get("engine") or _engine(folder),
         left_behind=left_behind,
         older_than=tuple((outcome.value or {}).get("older_than", ())),
+        not_kept=tuple((outcome.value or {}).get("not_kept", ())),
     )
 
 
@@ -155,7 +156,12 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             engine = json.dumps(dict(path.engine()))
             (folder / _ENGINE).write_text(engine, encoding="utf-8")
     older_than = path.older_than() if isinstance(path, ReadsKeptRows) else ()
-    return {"engine": dict(path.engine()), "older_than": list(older_than)}
+    not_kept = path.not_kept() if isinstance(path, KeepsSome) else ()
+    return {
+        "engine": dict(path.engine()),
+        "older_than": list(older_than),
+        "not_kept": list(not_kept),
+    }
 
 
 def _keep(stages: Iterator[StageTable], provider: Provider, mode: str, folder: Path) -> None:

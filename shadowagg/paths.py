@@ -21,6 +21,7 @@ __all__ = [
     "CANDIDATE",
     "MODES",
     "AggregationPath",
+    "KeepsSome",
     "Mode",
     "PathRequest",
     "ReadsKeptRows",
@@ -102,6 +103,14 @@ class ReadsKeptRows(Protocol):
         """Inputs that changed after the rows were written, a line each with both moments; after the run."""
 
 
+@runtime_checkable
+class KeepsSome(Protocol):
+    """A path that reads what was kept of some stages, and knows of which nothing was."""
+
+    def not_kept(self) -> tuple[str, ...]:
+        """Published stages of which nothing was kept, so that nothing can be said of them; after the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """What is known of a path without importing its engine.
@@ -112,6 +121,8 @@ class Mode:
         stand_in: whether it only stands in for production's engine; said wherever its results are.
         computes: whether asking again may give other rows, as of a path that computes, or reads what
             production may be writing; kept rows cannot differ from themselves.
+        leaves_last: whether a table that every sub-window rewrites holds the last one's rows only
+            (`RowSetSpec.rewritten`), as production leaves it.
         extra: the extra of the core distribution that installs its engine.
         grace_seconds: how long it may clear up after it was told to end: what lies on servers takes
             longer than what lies in memory.
@@ -123,6 +134,7 @@ class Mode:
     target: str
     stand_in: bool = False
     computes: bool = True
+    leaves_last: bool = False
     extra: str = ""
     grace_seconds: float = 2.0
     sweep: str = ""
@@ -133,8 +145,8 @@ CANDIDATE = "pyarrow"
 MODES = (
     Mode(CANDIDATE, "shadowagg.candidate.execute:Candidate"),
     Mode("embedded", "shadowagg.control.embedded:Embedded", stand_in=True, extra="embedded"),
-    Mode("readback", "shadowagg.control.readback:Readback"),
-    Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False),
+    Mode("readback", "shadowagg.control.readback:Readback", leaves_last=True),
+    Mode("recorded", "shadowagg.control.recorded:Recorded", computes=False, leaves_last=True),
     Mode(
         "trino",
         "shadowagg.control.trino:Trino",
@@ -145,6 +157,7 @@ MODES = (
     Mode(
         "production",
         "shadowagg.control.production.path:ProductionTemplates",
+        leaves_last=True,
         extra="production",
         grace_seconds=10.0,
         sweep="shadowagg.control.scratch_prune:sweep",

@@ -73,6 +73,10 @@ class InputTable:
             `Stage.only_with` give no rows.
         time: the column whose values place a row in a window; None for side tables.
         location: where the lake keeps it below the bucket's root, with `{account}` for the tenant.
+        scenario_folder: for a side table: the folder of a scenario that holds it as this provider's step
+            finds it, where that is another one than `inputs_postgres`.
+        scenario_flag: it lies there only where `scenario.json` has a true value of that name, and is
+            missing elsewhere.
     """
 
     name: str
@@ -81,6 +85,8 @@ class InputTable:
     required: bool = True
     time: str | None = None
     location: str = ""
+    scenario_folder: str = ""
+    scenario_flag: str = ""
 
     def column(self, name: str) -> InputColumn:
         """The column of that name."""

@@ -225,6 +225,8 @@ class RowSetSpec:
             (`Window.values`), as in `deleted_by`.
         rewritten: whether every sub-window rewrites the table, so that it holds the last one's rows
             only once the run is over.
+        changed_later: whether later steps of production change the table: recorded rows then stand apart,
+            as this step left them.
         deletes: what is deleted before the rows are written, beside the window's days and source.
         read_back: which of the table's rows are this row set's when it is read back later.
         deleted_by: per level, the columns that say whose rows are deleted, beside the days and `deletes`:
@@ -244,6 +246,7 @@ class RowSetSpec:
     group: str | None = None
     found_by: Mapping[str, str] = field(default_factory=dict)
     rewritten: bool = False
+    changed_later: bool = False
     deletes: Condition = ALWAYS
     read_back: Condition = ALWAYS
     deleted_by: Mapping[Level, Mapping[str, str]] = field(default_factory=dict)

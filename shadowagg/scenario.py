@@ -15,14 +15,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadowagg.errors import UserError
 from shadowagg.inputs import Inputs
 from shadowagg.window import Cluster, parse_day
+
+if TYPE_CHECKING:
+    from shadowagg.provider import InputTable
 
 __all__ = ["Scenario", "load_scenario"]
 
@@ -51,14 +54,30 @@ class Scenario:
     clusters: tuple[Cluster, ...]
     document: Mapping[str, Any]
 
-    def inputs(self) -> Inputs:
-        """The addresses of its inputs."""
+    def inputs(self, tables: Iterable[InputTable] = ()) -> Inputs:
+        """The addresses of its inputs.
+
+        Args:
+            tables: those of the provider that is to read them; a table may lie in a folder of its own
+                (`InputTable.scenario_folder`).
+        """
         if "inputs_at" in self.document:
             return Inputs.from_json(self.document["inputs_at"])
+        folder = self.folder.resolve()
+        side_at = {
+            table.name: str(folder / table.scenario_folder / f"{table.name}.parquet")
+            for table in tables
+            if table.scenario_folder and self._holds(table)
+        }
         return Inputs(
-            lake=str(self.folder.resolve() / "inputs"),
-            side=str(self.folder.resolve() / "inputs_postgres"),
+            lake=str(folder / "inputs"), side=str(folder / "inputs_postgres"), side_at=side_at
         )
+
+    def _holds(self, table: InputTable) -> bool:
+        """Whether the table's own folder counts; a scenario without such a folder has one for all."""
+        if table.scenario_flag:
+            return bool(self.document.get(table.scenario_flag))
+        return (self.folder / table.scenario_folder).is_dir()
 
     @property
     def expected(self) -> Path | None:

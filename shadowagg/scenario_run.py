@@ -92,10 +92,10 @@ def not_covered(scenario: Scenario, providers: tuple[Provider, ...]) -> tuple[st
     if scenario.expected is None:
         return ()
     covered = {
-        f"{recorded_folder(scenario.expected, p.name, stage.spec.home).name}/{stage.spec.table}"
+        f"{recorded_folder(scenario.expected, p.name, stage.spec).name}/{stage.spec.table}"
         for p in providers
         for stage in p.stages
-        if stage.final
+        if stage.spec.home != "inner"
     }
     return tuple(table for table in scenario.expected_tables() if table not in covered)
 
@@ -136,7 +136,7 @@ def run_scenario(
             progress(str(window))
             request = RunRequest(
                 window=window,
-                inputs=scenario.inputs(),
+                inputs=scenario.inputs(one.inputs),
                 control=chosen,
                 candidate=candidate,
                 options={"expected": str(scenario.folder.resolve() / "expected"), **given},

@@ -97,7 +97,8 @@ def export(schema: str, tables: Sequence[InputTable], folder: Path) -> list[str]
     names = []
     with snapshot() as connection:
         for table in tables:
-            found = columns_of(connection, schema, table.name) if table.home == "postgres" else {}
+            wanted_here = table.home == "postgres" and not table.scenario_flag
+            found = columns_of(connection, schema, table.name) if wanted_here else {}
             if not found:
                 continue
             wanted = pa.schema([(c.name, _TYPES[c.type]) for c in table.columns if c.name in found])

@@ -91,7 +91,8 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
         control: of the control.
         candidate: of the candidate.
         diffs: of the stages compared; inner stages explain, final ones decide.
-        final_stages: every final stage of the provider.
+        final_stages: every final stage of the provider; of one that a path keeps nothing of, nothing
+            is asked.
         inputs_moved: whether an input changed while the paths ran.
         unstable: `stage.column` in which the control differed from itself when asked again.
         comparison: why the comparison itself ended early.
@@ -131,7 +132,8 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
     if differing:
         names = ", ".join(diff.stage for diff in differing)
         return Judgement(Verdict.MISMATCH, "differs", f"rows differ in {names}", rows)
-    missing = [stage for stage in final_stages if stage not in {diff.stage for diff in finals}]
+    compared = {diff.stage for diff in finals} | {*control.not_kept, *candidate.not_kept}
+    missing = [stage for stage in final_stages if stage not in compared]
     if missing:
         return Judgement(
             Verdict.INCONCLUSIVE,

@@ -86,6 +86,8 @@ def show(records: Sequence[Record], *, not_covered: Sequence[str] = ()) -> None:
             ("stage", "control rows", "candidate rows", "equal", "changed", "missing", "extra", ""),
             [_line(diff) for diff in record.diffs],
         )
+        if record.control.not_kept:
+            click.echo(f"not recorded, so not compared: {', '.join(record.control.not_kept)}")
         _show_reason(record)
     for name in sorted({record.control.mode for record in records if record.control_stand_in}):
         click.echo(

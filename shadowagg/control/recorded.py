@@ -18,19 +18,19 @@ from shadowagg.window import Window
 __all__ = ["Recorded", "recorded_folder"]
 
 
-def recorded_folder(expected: Path, provider: str, home: str) -> Path:
-    """Where a provider's rows of one home lie.
+def recorded_folder(expected: Path, provider: str, spec: RowSetSpec) -> Path:
+    """Where a provider's rows of a table lie.
 
-    Later steps change published tables; `<home>_after_<provider>` holds them as the provider's own
-    step left them, where that was kept.
+    Later steps change some published tables; `<home>_after_<provider>` holds those as the provider's
+    own step left them, where that was kept.
 
     Args:
         expected: the scenario's `expected` folder.
         provider: name of the provider.
-        home: `hive` or `postgres`.
+        spec: of the rows.
     """
-    after = expected / f"{home}_after_{provider}"
-    return after if after.is_dir() else expected / home
+    after = expected / f"{spec.home}_after_{provider}"
+    return after if spec.changed_later and after.is_dir() else expected / spec.home
 
 
 class Recorded:
@@ -41,19 +41,26 @@ class Recorded:
 
     def __init__(self) -> None:
         self._left_aside: dict[str, int] = {}
+        self._not_kept: tuple[str, ...] = ()
 
     def run(self, request: PathRequest) -> Iterator[StageTable]:
-        """The final stages, each cut to the window's source, days and `read_back` rows."""
+        """The published stages, each cut to the window's source, days and `read_back` rows.
+
+        Stages that the window says nothing was recorded of (parameter `not_recorded`) are left out.
+        """
         expected = Path(request.option("expected"))
         if not expected.is_dir():
             raise UserError(
                 "no recorded rows there", on=str(expected), hint="use --control embedded"
             )
-        for stage in request.provider.stages:
-            if stage.spec.home == "inner":
+        published = [stage for stage in request.provider.stages if stage.spec.home != "inner"]
+        unknown = request.plan.window.parameters.get("not_recorded", ())
+        self._not_kept = tuple(stage.name for stage in published if stage.name in unknown)
+        for stage in published:
+            if stage.name in unknown:
                 continue
             begin = time.perf_counter()
-            folder = recorded_folder(expected, request.provider.name, stage.spec.home)
+            folder = recorded_folder(expected, request.provider.name, stage.spec)
             table = self._rows(
                 folder / f"{stage.spec.table}.parquet", stage.spec, request.plan.window
             )
@@ -62,6 +69,10 @@ class Recorded:
     def engine(self) -> Mapping[str, Any]:
         """How many rows of the window's source and days belong to others, by table."""
         return {"pyarrow": pa.__version__, "rows_left_aside": dict(self._left_aside)}
+
+    def not_kept(self) -> tuple[str, ...]:
+        """See `paths.KeepsSome`."""
+        return self._not_kept
 
     def _rows(self, file: Path, spec: RowSetSpec, window: Window) -> pa.Table:
         if not file.exists():

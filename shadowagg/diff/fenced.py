@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from shadowagg.arrow_alone import keep_pandas_out
+from shadowagg.condition import where
 from shadowagg.diff.comparison import compare_rows
 from shadowagg.errors import InputUnreadable, ShadowaggError
 from shadowagg.ignore import IgnoreRule, load_ignore_rules
@@ -30,7 +31,8 @@ def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
         request: `spec` (`provider:stage`), `control` and `candidate` (paths of Arrow IPC or Parquet
             files), `today` (ISO day on which rules are in force), and if wanted `ignore` (rules as
             plain values, or the path of a file of rules), `rows_for_datacompy`, `samples` (whether
-            rows may be kept; true), `sample_rows` (how many).
+            rows may be kept; true), `sample_rows` (how many), `last_from` (ISO day: earlier rows of a
+            table that every sub-window rewrites are not compared, as one side no longer has them).
         folder: where `difference/<stage>.control.parquet` and `….candidate.parquet` are written:
             the first rows that are changed or on one side only. Not if samples are off; None: none.
 
@@ -64,10 +66,14 @@ def observe(request: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
 
 def _read(spec: RowSetSpec, side: str, request: Mapping[str, Any]) -> RowSet:
     try:
-        return read_row_set(spec, Path(request[side]))
+        rows = read_row_set(spec, Path(request[side]))
     except ShadowaggError as error:
         error.side = side
         raise
+    if spec.rewritten and request.get("last_from"):
+        last = where((spec.day_column, ">=", request["last_from"]))
+        rows = RowSet(spec, rows.table.filter(last.mask(rows.table)))
+    return rows
 
 
 def _rules(given: str | Sequence[Mapping[str, Any]]) -> Sequence[IgnoreRule]:

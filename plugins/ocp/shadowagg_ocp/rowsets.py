@@ -182,6 +182,7 @@ DAILY_SUMMARY = RowSetSpec(
     group="namespace",
     source="source_uuid",
     kinds=_kinds(),
+    changed_later=True,
     # 4.4-1; production names the report period alone, which belongs to one cluster.
     deletes=where(("infrastructure_raw_cost", "null or =", 0)),
     deleted_by={
