@@ -67,7 +67,7 @@ def run_demo(
     providers = (found.provider(provider),) if provider else found.providers
     if not providers:
         raise UserError("no provider is installed", on="demo", hint="see `shadowagg providers`")
-    store = open_store(settings.store)
+    store = open_store(settings.store, schema=settings.store_schema)
     records: list[Record] = []
     notes: dict[str, str] = {}
     complaints: list[str] = []

@@ -17,7 +17,17 @@ from shadowagg.settings import Settings
 
 __all__ = ["Finding", "examine"]
 
-_NEEDED = ("pyarrow", "pandas", "datacompy", "pluggy", "click", "jinja2", "pydantic", "sqlalchemy")
+_NEEDED = (
+    "pyarrow",
+    "pandas",
+    "datacompy",
+    "pluggy",
+    "click",
+    "jinja2",
+    "pydantic",
+    "sqlalchemy",
+    "alembic",
+)
 _OPTIONAL = {
     "duckdb": ("control mode embedded, demo", "embedded"),
     "sqlglot": ("control mode embedded, demo", "embedded"),
@@ -156,7 +166,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     from shadowagg.store import open_store
 
     try:
-        store = open_store(settings.store)
+        store = open_store(settings.store, schema=settings.store_schema)
         yield Finding("ok", "store", store.url)
         store.close()
     except ShadowaggError as error:

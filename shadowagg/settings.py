@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Folder for the store's file, pages and saved mismatches."""
     store_url: str = ""
     """SQLAlchemy URL of the store; empty: the SQLite file `records.sqlite` in `home`."""
+    store_schema: str = Field(default="shadowagg", min_length=1, max_length=63)
+    """Schema of PostgreSQL in which the store's tables lie, if the URL names none."""
     time_limit: float = Field(default=900.0, gt=0)
     """Seconds that one path may run."""
     memory_limit: float = Field(default=4.0, gt=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
+sys.path.append(str(Path(__file__).parent / "shared"))  # modules that several tests use
 
 
 def install(folder: Path, site: Path) -> None:

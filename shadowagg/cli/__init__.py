@@ -22,6 +22,7 @@ COMMANDS = {
     "providers": "What is installed, what failed to load and why.",
     "run": "Run both paths on a scenario and say whether they agree.",
     "scratch": "Remove what killed runs have left on servers.",
+    "store": "Look after the place where records are kept.",
 }
 """Command -> its line in `--help`, so that listing them imports none of them."""
 

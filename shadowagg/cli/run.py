@@ -87,7 +87,7 @@ def command(
 
     given = {"time_limit": time_limit, "memory_limit": memory_limit, "templates": templates}
     settings = summary.settings(**{k: v for k, v in given.items() if v is not None})
-    store = open_store(settings.store)
+    store = open_store(settings.store, schema=settings.store_schema)
     how: dict[str, Any] = {
         "candidate": candidate,
         "options": {
