@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
@@ -36,6 +37,8 @@ _ENGINE = "engine.json"
 
 _ENDED_BY_OTHERS = frozenset({Cause.TIMEOUT, Cause.MEMORY, Cause.DISK, Cause.DIED})
 _SWEEP_SECONDS = 60.0
+_INTERPRETER_MEMORY = 128 << 20
+_LEAST_ENGINE_MEMORY = 64 << 20
 
 
 def observe(
@@ -63,7 +66,7 @@ def observe(
         "mode": mode,
         "plan": plan.to_json(),
         "inputs": inputs.to_json(),
-        "options": dict(options),
+        "options": {"memory_limit": _engine_memory(limits), **options},
         "threads": limits.threads,
         "seconds": limits.seconds,
     }
@@ -108,6 +111,14 @@ def _engine(folder: Path) -> Mapping[str, Any]:
     return document
 
 
+def _engine_memory(limits: Limits) -> int:
+    """Bytes that an engine inside the fence may hold before it spills.
+
+    The rest of the limit is the interpreter's and the row sets' that a stage hands over.
+    """
+    return max(_LEAST_ENGINE_MEMORY, (limits.memory_bytes - _INTERPRETER_MEMORY) * 6 // 10)
+
+
 def _finished(folder: Path) -> tuple[StageRows, ...]:
     try:
         lines = (folder / _STAGES).read_text(encoding="utf-8").splitlines()
@@ -144,7 +155,8 @@ def run_path(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         plan=plan,
         inputs=Inputs.from_json(request["inputs"]),
         threads=request["threads"],
-        options=request["options"],
+        # Inside the fence: its temporary folder is watched, and goes with it.
+        options={"temp_directory": tempfile.gettempdir(), **request["options"]},
         seconds=request["seconds"],
     )
     try:

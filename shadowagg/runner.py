@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.metadata
 import logging
+import os
 import platform
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from shadowagg import __version__, evidence
 from shadowagg.comparison import compare_stages
 from shadowagg.discovery import registry
+from shadowagg.errors import InputUnreadable
 from shadowagg.explain import explain
 from shadowagg.fence import Limits, private_folder, run_fenced
 from shadowagg.inputs import Inputs
@@ -32,6 +34,7 @@ from shadowagg.paths import CANDIDATE, mode
 from shadowagg.plan import Plan, make_plan
 from shadowagg.provider import Provider
 from shadowagg.record import Record
+from shadowagg.redaction import redact, secrets_in
 from shadowagg.settings import Settings
 from shadowagg.side_tables import IN_POSTGRES, exported
 from shadowagg.verdict import Verdict, judge
@@ -95,6 +98,8 @@ class Seen:
     fingerprint: str
     inputs_moved: bool
     folder: Path
+    inputs_unseen: str = ""
+    """Why it is not known whether they moved; empty if it is."""
 
 
 def shadow_run(
@@ -142,12 +147,23 @@ def look(request: RunRequest, settings: Settings, folder: Path, progress: Progre
     started = dt.datetime.now(dt.UTC)
     limits = _limits(settings)
     plan = plan_window(request, folder, limits)
-    before = request.inputs.fingerprint(provider.inputs, request.window)
+    before, why_not = _fingerprint(request, provider)
     how: _How = {"plan": plan, "folder": folder, "limits": limits, "progress": progress}
     control = _observe("control", request.control, request, **how)
     candidate = _observe("candidate", request.candidate, request, **how)
-    after = request.inputs.fingerprint(provider.inputs, request.window)
-    return Seen(started, plan, control, candidate, before, before != after, folder)
+    after, why_not_again = _fingerprint(request, provider)
+    moved = bool(before and after) and before != after
+    unseen = why_not or why_not_again
+    return Seen(started, plan, control, candidate, before, moved, folder, unseen)
+
+
+def _fingerprint(request: RunRequest, provider: Provider) -> tuple[str, str]:
+    """Of the inputs; or an empty one, and why: the run goes on, since a record is due."""
+    try:
+        return request.inputs.fingerprint(provider.inputs, request.window), ""
+    except InputUnreadable as error:
+        secrets = secrets_in(os.environ)
+        return "", redact(" ".join(str(error).split()), secrets)
 
 
 def plan_window(request: RunRequest, folder: Path, limits: Limits) -> Plan:
@@ -209,6 +225,7 @@ def conclude(
         diffs,
         final_stages=final,
         inputs_moved=seen.inputs_moved,
+        inputs_unseen=seen.inputs_unseen,
         unstable=unstable,
         comparison=comparison,
     )

@@ -82,6 +82,7 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
     *,
     final_stages: Sequence[str],
     inputs_moved: bool = False,
+    inputs_unseen: str = "",
     unstable: Sequence[str] = (),
     comparison: Fault | None = None,
 ) -> Judgement:
@@ -94,6 +95,7 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
         final_stages: every final stage of the provider; of one that a path keeps nothing of, nothing
             is asked.
         inputs_moved: whether an input changed while the paths ran.
+        inputs_unseen: why that is not known; empty if it is.
         unstable: `stage.column` in which the control differed from itself when asked again.
         comparison: why the comparison itself ended early.
     """
@@ -106,12 +108,11 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
         return _older(control if control.older_than else candidate, rows)
     if control.fault is not None:
         return _control_failed(control.fault, candidate.fault)
+    if inputs_unseen:
+        # Before the candidate's fault: what it could not read is no fault of its own.
+        return Judgement(Verdict.INCONCLUSIVE, str(Cause.UNREADABLE), inputs_unseen, rows)
     if candidate.fault is not None:
-        fault = candidate.fault
-        at = _place_of(fault)
-        return Judgement(
-            Verdict.CANDIDATE_FAILED, str(fault.cause), f"candidate{at}: {fault.message}"
-        )
+        return _candidate_failed(candidate.fault)
     if comparison is not None:
         return Judgement(
             Verdict.INCONCLUSIVE,
@@ -125,6 +126,13 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
             f"the control differs from itself in {', '.join(unstable)}",
             rows,
         )
+    return _compared(diffs, final_stages, frozenset((*control.not_kept, *candidate.not_kept)), rows)
+
+
+def _compared(
+    diffs: Sequence[StageDiff], final_stages: Sequence[str], not_kept: frozenset[str], rows: int
+) -> Judgement:
+    """What the diffs say where both paths gave rows."""
     finals = [diff for diff in diffs if diff.stage in final_stages]
     if not finals:
         return Judgement(Verdict.INCONCLUSIVE, "nothing compared", "no final stage was compared")
@@ -132,7 +140,7 @@ def judge(  # noqa: PLR0911 - one return per rule, in their order
     if differing:
         names = ", ".join(diff.stage for diff in differing)
         return Judgement(Verdict.MISMATCH, "differs", f"rows differ in {names}", rows)
-    compared = {diff.stage for diff in finals} | {*control.not_kept, *candidate.not_kept}
+    compared = {diff.stage for diff in finals} | not_kept
     missing = [stage for stage in final_stages if stage not in compared]
     if missing:
         return Judgement(
@@ -174,6 +182,11 @@ def _control_failed(control: Fault, candidate: Fault | None) -> Judgement:
         )
     at = _place_of(control)
     return Judgement(Verdict.INCONCLUSIVE, str(control.cause), f"control{at}: {control.message}")
+
+
+def _candidate_failed(fault: Fault) -> Judgement:
+    at = _place_of(fault)
+    return Judgement(Verdict.CANDIDATE_FAILED, str(fault.cause), f"candidate{at}: {fault.message}")
 
 
 def _place_of(fault: Fault) -> str:

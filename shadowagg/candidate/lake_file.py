@@ -6,10 +6,10 @@ lacks or that holds only NULLs is NULL whatever its physical type, times are mil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from shadowagg.errors import InputRefused, InputUnreadable
+from shadowagg.object_store import cannot_read, fragment, read_whole
 from shadowagg.provider import InputColumn
 
 __all__ = ["TEXT_CODES", "TIME", "LakeFile", "RowGroupTimes", "as_declared", "milliseconds"]
@@ -62,6 +63,26 @@ class RowGroupTimes:
         return self.high >= start and self.low < stop
 
 
+_Value = TypeVar("_Value")
+
+
+class _Once(Generic[_Value]):
+    """A property of a file that is computed once, for many files at a time.
+
+    Python 3.11's `cached_property` holds a lock that all files share, and so reads one after the other.
+    """
+
+    def __init__(self, compute: Callable[[Any], _Value]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, file: LakeFile, owner: type[LakeFile]) -> _Value:
+        value = self._compute(file)
+        vars(file)[self._name] = value  # found before this from now on
+        return value
+
+
 @dataclass(frozen=True)
 class LakeFile:
     """A Parquet object whose footer has been read, once.
@@ -69,16 +90,35 @@ class LakeFile:
     Args:
         filesystem: where it lies.
         path: on that file system.
-        remote: whether reads are worth joining (an object store).
+        remote: whether reads are worth joining, and the handle worth keeping (an object store).
         table: name of its table, for messages.
+        size: its bytes, if it is remote.
+        whole: whether it is fetched by one request, and kept as long as this is.
     """
 
     filesystem: fs.FileSystem
     path: str
     remote: bool
     table: str
+    size: int = 0
+    whole: bool = False
 
-    @cached_property
+    @_Once
+    def _handle(self) -> pa.NativeFile:
+        """Of a remote file: opened once, or its content. Arrow reads from several threads in it."""
+        if self.whole:
+            return pa.BufferReader(read_whole(self.filesystem, self.path))
+        return self.filesystem.open_input_file(self.path)
+
+    @contextmanager
+    def _stream(self) -> Iterator[pa.NativeFile]:
+        if self.remote:
+            yield self._handle
+            return
+        with self.filesystem.open_input_file(self.path) as stream:
+            yield stream
+
+    @_Once
     def footer(self) -> pq.FileMetaData:
         """The footer.
 
@@ -86,12 +126,14 @@ class LakeFile:
             InputUnreadable: naming the file.
         """
         try:
-            with self.filesystem.open_input_file(self.path) as stream:
+            if self.remote and not self.whole:
+                return fragment(self.filesystem, self.path, self.size).metadata
+            with self._stream() as stream:
                 return pq.read_metadata(stream)
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
 
-    @cached_property
+    @_Once
     def schema(self) -> pa.Schema:
         """Names and types of the columns as Arrow sees them; metadata of pandas is ignored."""
         try:
@@ -134,12 +176,12 @@ class LakeFile:
         wanted = [column.name for column in columns if column.name in present]
         texts = [c.name for c in columns if c.type in ("text", "uuid") and c.name in present]
         try:
-            with self.filesystem.open_input_file(self.path) as stream:
+            with self._stream() as stream:
                 file = pq.ParquetFile(
                     stream,
                     metadata=self.footer,
                     read_dictionary=texts,
-                    pre_buffer=self.remote,
+                    pre_buffer=self.remote and not self.whole,
                 )
                 table = file.read_row_groups(
                     list(row_groups), columns=wanted, use_threads=column_threads
@@ -159,11 +201,7 @@ class LakeFile:
         )
 
     def _unreadable(self, error: Exception) -> InputUnreadable:
-        return InputUnreadable(
-            f"cannot read: {error}",
-            on=self.path,
-            hint="the object is truncated, gone or forbidden; have it written again",
-        )
+        return cannot_read(error, self.path)
 
 
 def as_declared(values: pa.ChunkedArray, column: InputColumn, table: str) -> pa.ChunkedArray:

@@ -9,6 +9,7 @@ import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ from pyarrow import fs
 from shadowagg.candidate.kernels import append, single_chunks
 from shadowagg.candidate.lake_file import TIME, LakeFile, RowGroupTimes, as_declared
 from shadowagg.errors import InputRefused, InputUnreadable
-from shadowagg.inputs import InputFile, Inputs
+from shadowagg.inputs import FilesEverywhere, InputFile, Inputs
 from shadowagg.provider import InputColumn, InputTable
 from shadowagg.window import Window
 
@@ -29,6 +30,11 @@ BATCH_ROWS = 750_000
 
 _REMOTE_READERS = 8
 """Footers that are read side by side from an object store: each is one round trip."""
+
+_SMALL = 4 << 20
+_KEPT = 128 << 20
+"""Bytes of an object that is fetched whole, and of all that are: a round trip costs more than they do,
+and every sub-window may want the same file."""
 
 _DAY = 86_400_000
 
@@ -54,6 +60,10 @@ class Source:
         self._times: dict[str, tuple[RowGroupTimes, ...]] = {}
         self._known: dict[tuple[str, str], frozenset[str]] = {}
         self._exists: dict[str, bool] = {}
+        self._found: dict[tuple[str, str], tuple[InputFile, ...]] = {}
+        self._everywhere: dict[str, FilesEverywhere] = {}
+        self._room = _KEPT
+        self._unreadable: InputUnreadable | None = None
 
     # --- what there is -----------------------------------------------------------------------
 
@@ -61,7 +71,7 @@ class Source:
         """Whether the table exists: it comes into being with the first file of its kind."""
         with self._lock:
             if table.name not in self._exists:
-                self._exists[table.name] = self.inputs.exists(table, self.window)
+                self._exists[table.name] = self._is_there(table)
             return self._exists[table.name]
 
     def earliest(self, table: InputTable) -> dt.date | None:
@@ -75,7 +85,8 @@ class Source:
         """
         time = _time_column(table)
         start, stop = _milliseconds(self.window.start), _milliseconds(self.window.day_after)
-        files = self._lake_files(table, self.window.source_uuid)
+        # Of this source nothing is read but footers, as a rule.
+        files = self._lake_files(table, self.window.source_uuid, whole=False)
         self._check_columns(table, (time,), self.window.source_uuid)
         best: int | None = None
         unsettled: list[tuple[LakeFile, int]] = []
@@ -90,7 +101,9 @@ class Source:
         for file, index in unsettled:
             if best is not None and best < start + _DAY:
                 break  # no day of the window is earlier
-            values = file.read((time,), (index,), column_threads=self.column_threads).column(0)
+            with self._remembering():
+                read = file.read((time,), (index,), column_threads=self.column_threads)
+            values = read.column(0)
             inside = values.filter(_within(values, start, stop))
             low = pc.min(inside.cast(pa.int64())).as_py()
             if low is not None:
@@ -140,7 +153,8 @@ class Source:
         rows = 0
         for file in files:
             for groups in self._runs(file, time.name, first, stop, batch_rows):
-                read = file.read(readable, groups, column_threads=self.column_threads)
+                with self._remembering():
+                    read = file.read(readable, groups, column_threads=self.column_threads)
                 mask = _within(read.column(time.name), first, stop)
                 if not pc.all(mask, min_count=0).as_py():
                     read = read.filter(mask)
@@ -211,25 +225,82 @@ class Source:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _lake_files(self, table: InputTable, source_uuid: str) -> tuple[LakeFile, ...]:
+    def _is_there(self, table: InputTable) -> bool:
+        if table.home == "postgres":
+            return self.inputs.exists(table, self.window)
+        if self._listed(table, self.window.source_uuid):
+            return True
+        with self._remembering():
+            return any(True for _ in self._files_everywhere(table))
+
+    def _files_everywhere(self, table: InputTable) -> FilesEverywhere:
+        if table.name not in self._everywhere:
+            self._everywhere[table.name] = self.inputs.everywhere(table, self.window)
+        return self._everywhere[table.name]
+
+    def _lake_files(
+        self, table: InputTable, source_uuid: str, *, whole: bool = True
+    ) -> tuple[LakeFile, ...]:
         with self._lock:
             key = (table.name, source_uuid)
             if key in self._files:
                 return self._files[key]
-            found = self._opened(self.inputs.files(table, self.window, source_uuid), table)
+            found = self._opened(self._listed(table, source_uuid), table, whole=whole)
             if not found and not self.exists(table) and table.required:
                 raise _missing(table)
             self._files[key] = found
             return found
 
-    def _opened(self, found: Sequence[InputFile], table: InputTable) -> tuple[LakeFile, ...]:
-        filesystem = self.inputs.filesystem
-        remote = not isinstance(filesystem, fs.LocalFileSystem)
-        files = tuple(LakeFile(filesystem, file.path, remote, table.name) for file in found)
-        if remote and len(files) > 1:
-            with ThreadPoolExecutor(_REMOTE_READERS) as readers:
-                list(readers.map(lambda file: file.footer, files))
+    def _opened(
+        self, found: Sequence[InputFile], table: InputTable, *, whole: bool
+    ) -> tuple[LakeFile, ...]:
+        filesystem, remote = self.inputs.filesystem, self.inputs.remote
+        files = tuple(
+            LakeFile(
+                filesystem,
+                file.path,
+                remote,
+                table.name,
+                size=file.size,
+                whole=whole and remote and self._keeps(file),
+            )
+            for file in found
+        )
+        if remote and files:
+            with self._remembering(), ThreadPoolExecutor(_REMOTE_READERS) as readers:
+                footers = [readers.submit(lambda file: file.footer, file) for file in files]
+                try:
+                    for footer in footers:
+                        footer.result()
+                finally:
+                    readers.shutdown(wait=True, cancel_futures=True)
         return files
+
+    def _listed(self, table: InputTable, source_uuid: str) -> tuple[InputFile, ...]:
+        with self._lock:
+            key = (table.name, source_uuid)
+            if key not in self._found:
+                with self._remembering():
+                    self._found[key] = self.inputs.files(table, self.window, source_uuid)
+            return self._found[key]
+
+    def _keeps(self, file: InputFile) -> bool:
+        if file.size > min(_SMALL, self._room):
+            return False
+        self._room -= file.size
+        return True
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        """A server that has stopped is waited for once, not again by every sub-window."""
+        if self._unreadable is not None:
+            raise self._unreadable
+        try:
+            yield
+        except InputUnreadable as error:
+            if self.inputs.remote:
+                self._unreadable = error
+            raise
 
     def _group_times(self, file: LakeFile, time: str) -> tuple[RowGroupTimes, ...]:
         with self._lock:
@@ -273,17 +344,20 @@ class Source:
             if not absent:
                 return
             everywhere = set(self._known[key])
-            for file in self._opened_lazily(table):
-                everywhere.update(file.schema.names)
-                if absent <= everywhere:
-                    break
+            with self._remembering():
+                for file in self._opened_lazily(table):
+                    everywhere.update(file.schema.names)
+                    if absent <= everywhere:
+                        break
             self._known[key] = frozenset(everywhere)
             if absent - everywhere:
                 raise _no_column(table, sorted(absent - everywhere), sorted(everywhere))
 
     def _opened_lazily(self, table: InputTable) -> Iterator[LakeFile]:
-        for file in self.inputs.all_files(table, self.window):
-            yield LakeFile(self.inputs.filesystem, file.path, remote=False, table=table.name)
+        filesystem, remote = self.inputs.filesystem, self.inputs.remote
+        for file in self._files_everywhere(table):
+            if file.size:
+                yield LakeFile(filesystem, file.path, remote, table.name, size=file.size)
 
 
 def _time_column(table: InputTable) -> InputColumn:

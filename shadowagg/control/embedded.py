@@ -10,9 +10,11 @@ import contextlib
 import importlib.metadata
 import importlib.resources
 import importlib.util
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -37,7 +39,8 @@ class Embedded:
     """The control's SQL, transpiled, stage after stage and sub-window after sub-window.
 
     Options of a request: `temp_directory`, a folder into which DuckDB may spill what does not fit
-    into memory; without it nothing is written anywhere.
+    into memory, without it none does; `memory_limit`, the bytes that it may hold. Objects of a store
+    are copied below the folder for temporary files first, and removed at the end.
     """
 
     mode = "embedded"
@@ -57,9 +60,16 @@ class Embedded:
             RowSetInvalid: for a statement whose columns are not those of its stage.
             MemoryError: where DuckDB runs out of it.
         """
-        folder = (request.options or {}).get("temp_directory", "")
-        with connect(threads=request.threads, temp_directory=str(folder)) as connection:
-            yield from _Run(connection, request).stages()
+        options = request.options or {}
+        with (
+            tempfile.TemporaryDirectory(prefix="shadowagg-lake-") as copies,
+            connect(
+                threads=request.threads,
+                temp_directory=str(options.get("temp_directory", "")),
+                memory_limit=int(options.get("memory_limit", 0)),
+            ) as connection,
+        ):
+            yield from _Run(connection, request, Path(copies)).stages()
 
     def engine(self) -> Mapping[str, Any]:
         """Versions of what computed."""
@@ -72,6 +82,7 @@ class _Run:
 
     connection: duckdb.DuckDBPyConnection
     request: PathRequest
+    copies: Path
 
     def stages(self) -> Iterator[StageTable]:
         request = self.request
@@ -80,7 +91,11 @@ class _Run:
             for stage in request.provider.stages
         }
         inputs = InputTables(
-            self.connection, request.provider.inputs, request.inputs, request.plan.window
+            self.connection,
+            request.provider.inputs,
+            request.inputs,
+            request.plan.window,
+            self.copies,
         )
         existing = inputs.register()
         self._lock(inputs.folders())
@@ -216,7 +231,9 @@ def _duckdb_type(type_: ColumnType) -> str:
     return names[arrow]
 
 
-def connect(*, threads: int, temp_directory: str = "") -> duckdb.DuckDBPyConnection:
+def connect(
+    *, threads: int, temp_directory: str = "", memory_limit: int = 0
+) -> duckdb.DuckDBPyConnection:
     """A database in memory that knows the macros; to be closed by the caller, or used in a `with`.
 
     It loads no extension that is not built in.
@@ -224,6 +241,7 @@ def connect(*, threads: int, temp_directory: str = "") -> duckdb.DuckDBPyConnect
     Args:
         threads: how many it may use.
         temp_directory: where it may spill; nowhere if empty.
+        memory_limit: bytes that it may hold; 0 for most of the machine's.
     """
     import duckdb  # heavy; only this control needs it
 
@@ -232,6 +250,7 @@ def connect(*, threads: int, temp_directory: str = "") -> duckdb.DuckDBPyConnect
         config={
             "threads": threads,
             "temp_directory": temp_directory,
+            **({"memory_limit": f"{memory_limit}B"} if memory_limit else {}),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,

@@ -19,6 +19,7 @@ from pyarrow import fs
 
 from shadowagg.errors import InputUnreadable, RowSetInvalid, UserError
 from shadowagg.inputs import Inputs
+from shadowagg.object_store import cannot_read
 from shadowagg.rowset import Column, Role, RowSetSpec
 from shadowagg.window import Window
 
@@ -93,7 +94,7 @@ def hive_files(
         location: a folder or URI with `{schema}`, `{account}` and `{table}`; goes before `inputs`.
 
     Raises:
-        UserError: for another word in braces.
+        UserError: for another word in braces, or an object store that the environment does not name.
     """
     if not location and spec.table not in inputs.locations:
         return None
@@ -107,8 +108,7 @@ def hive_files(
             hint="it may hold {schema}, {account} and {table}",
         ) from None
     lake = replace(inputs, lake=address)
-    path = address.removeprefix("s3://").rstrip("/") or "/"
-    return HiveFiles(spec, window, lake.filesystem, path)
+    return HiveFiles(spec, window, lake.filesystem, lake.root)
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,7 @@ class HiveFiles:
             try:
                 found = self.filesystem.get_file_info(selector)
             except (OSError, pa.ArrowException) as error:
-                raise InputUnreadable(
-                    f"cannot list: {error}", on=place, hint="check address and permissions"
-                ) from error
+                raise cannot_read(error, place, doing="list") from error
             for info in sorted(found, key=lambda info: info.path):
                 inside = info.path[len(self.folder) :].split("/")
                 hidden = any(part.startswith(("_", ".")) for part in inside)

@@ -1,7 +1,7 @@
 """What each Parquet file of a table holds, and how DuckDB comes to its rows.
 
-Two ways, one face: files on disk are read by DuckDB itself, files elsewhere (S3) through
-`pyarrow.dataset`. Both say of a file which columns of which `Kind` it has; what is made of that is
+Three ways, one face: files on disk are read by DuckDB itself, objects of a store (S3) are fetched once
+and then read so, and what DuckDB cannot name is read through `pyarrow.dataset`. All of them say of a file which columns of which `Kind` it has; what is made of that is
 decided in `tables.py`.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -19,11 +21,23 @@ from pyarrow import fs
 from shadowagg.control.dialect import literal, quoted
 from shadowagg.errors import InputUnreadable
 from shadowagg.inputs import InputFile
+from shadowagg.object_store import fetch, fragment
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["FileColumn", "FilesElsewhere", "FilesOnDisk", "Kind", "ParquetFiles", "open_files"]
+__all__ = [
+    "FetchedFiles",
+    "FileColumn",
+    "FilesElsewhere",
+    "FilesOnDisk",
+    "Kind",
+    "ParquetFiles",
+    "open_files",
+]
+
+_SIDE_BY_SIDE = 8
+"""Objects that are fetched at once: each is a round trip or two."""
 
 Kind = Literal[
     "null",
@@ -81,16 +95,31 @@ class ParquetFiles(Protocol):
             InputUnreadable: naming the first such file.
         """
 
+    def folders(self, files: Iterable[InputFile]) -> frozenset[str]:
+        """The real folders that DuckDB itself opens files in."""
+
+    @property
+    def footers(self) -> ParquetFiles:
+        """The way to take where `columns` is all that is asked of files."""
+
 
 def open_files(
-    connection: duckdb.DuckDBPyConnection, filesystem: fs.FileSystem, folder: str
+    connection: duckdb.DuckDBPyConnection, filesystem: fs.FileSystem, folder: str, copies: Path
 ) -> ParquetFiles:
     """The way to the files below a folder.
+
+    Args:
+        connection: in which they are read.
+        filesystem: where they lie.
+        folder: below which they lie.
+        copies: a folder for what has to be fetched; its owner removes it.
 
     DuckDB takes `*`, `?` and `[` in a path for a pattern: files below such a folder are read as if
     they were not on disk.
     """
-    if isinstance(filesystem, fs.LocalFileSystem) and not set("*?[") & set(folder):
+    if not isinstance(filesystem, fs.LocalFileSystem):
+        return FetchedFiles(connection, filesystem, copies)
+    if not set("*?[") & set(folder):
         return FilesOnDisk(connection)
     return FilesElsewhere(connection, filesystem)
 
@@ -172,6 +201,15 @@ class FilesOnDisk:
                 except duckdb.Error as error:
                     raise _unreadable(file, error) from None
 
+    def folders(self, files: Iterable[InputFile]) -> frozenset[str]:
+        """See `ParquetFiles.folders`."""
+        return frozenset(str(Path(file.path).resolve().parent) for file in files)
+
+    @property
+    def footers(self) -> ParquetFiles:
+        """See `ParquetFiles.footers`."""
+        return self
+
 
 def _paths(files: Sequence[InputFile]) -> str:
     return str(literal([str(Path(file.path).absolute()) for file in files]).sql(dialect="duckdb"))
@@ -196,7 +234,84 @@ def _duckdb_kind(type_: str, annotations: str) -> Kind:
     return kind
 
 
-# --- files elsewhere: pyarrow.dataset ------------------------------------------------------------
+# --- objects of a store: fetched once -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFiles:
+    """Objects, each copied once into a folder: every statement over them costs no further request.
+
+    Args:
+        connection: in which they are read.
+        filesystem: of the store.
+        copies: the folder.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    filesystem: fs.FileSystem
+    copies: Path
+    _local: dict[str, InputFile] = field(default_factory=dict)
+
+    def columns(self, files: Sequence[InputFile]) -> list[Mapping[str, FileColumn]]:
+        """See `ParquetFiles.columns`."""
+        self._fetch(files)
+        with self._named():
+            return FilesOnDisk(self.connection).columns(self._copied(files))
+
+    def relation(self, files: Sequence[InputFile]) -> str:
+        """See `ParquetFiles.relation`."""
+        return FilesOnDisk(self.connection).relation(self._copied(files))
+
+    def check(self, files: Iterable[InputFile], columns: frozenset[str]) -> None:
+        """See `ParquetFiles.check`."""
+        with self._named():
+            FilesOnDisk(self.connection).check(self._copied(files), columns)
+
+    def folders(self, files: Iterable[InputFile]) -> frozenset[str]:
+        """See `ParquetFiles.folders`."""
+        return FilesOnDisk(self.connection).folders(self._copied(files))
+
+    @property
+    def footers(self) -> ParquetFiles:
+        """See `ParquetFiles.footers`."""
+        return FilesElsewhere(self.connection, self.filesystem)
+
+    def _copied(self, files: Iterable[InputFile]) -> list[InputFile]:
+        return [self._local[file.path] for file in files]
+
+    def _fetch(self, files: Sequence[InputFile]) -> None:
+        missing = [file for file in files if file.path not in self._local]
+        targets = [
+            self.copies / f"{len(list(self.copies.iterdir())) + number:06d}.parquet"
+            for number, _ in enumerate(missing)
+        ]
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as readers:
+            copying = [
+                readers.submit(fetch, self.filesystem, file.path, target)
+                for file, target in zip(missing, targets, strict=True)
+            ]
+            try:
+                for copied in copying:
+                    copied.result()
+            finally:
+                # A server that has stopped is not waited for by every object in turn.
+                readers.shutdown(wait=True, cancel_futures=True)
+        for file, target in zip(missing, targets, strict=True):
+            self._local[file.path] = InputFile(str(target), file.size, file.changed)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors name the object, not its copy."""
+        try:
+            yield
+        except InputUnreadable as error:
+            for path, copy in self._local.items():
+                error.what = error.what.replace(copy.path, path)
+                error.on = error.on.replace(copy.path, path)
+            raise
+
+
+# --- files that DuckDB cannot name: pyarrow.dataset ----------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +362,19 @@ class FilesElsewhere:
             except (OSError, pa.ArrowException) as error:
                 raise _unreadable(file, error) from None
 
-    def _schema(self, file: InputFile) -> pa.Schema:
-        import pyarrow.parquet as pq  # only where files are really read
+    def folders(self, files: Iterable[InputFile]) -> frozenset[str]:  # noqa: ARG002 - none
+        """See `ParquetFiles.folders`."""
+        return frozenset()
 
+    @property
+    def footers(self) -> ParquetFiles:
+        """See `ParquetFiles.footers`."""
+        return self
+
+    def _schema(self, file: InputFile) -> pa.Schema:
         try:
-            return pq.read_schema(file.path, filesystem=self.filesystem).remove_metadata()
+            schema: pa.Schema = fragment(self.filesystem, file.path, file.size).physical_schema
+            return schema.remove_metadata()
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(file, error) from None
 

@@ -20,6 +20,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,7 @@ from shadowagg.control.scratch import Scratch, quoted
 from shadowagg.control.side_tables import copy_side_table
 from shadowagg.errors import InputRefused, InputUnreadable
 from shadowagg.inputs import InputFile, Inputs
+from shadowagg.object_store import fragment
 from shadowagg.provider import InputTable
 from shadowagg.window import Window
 
@@ -98,7 +100,8 @@ def provide(
     absent: dict[str, frozenset[str]] = {}
     files: dict[str, tuple[InputFile, ...]] = {}
     for table in tables:
-        exists = inputs.exists(table, window)
+        lake = _LakeTable(scratch, table, inputs, window)
+        exists = bool(lake.of_month) or inputs.exists(table, window)
         if exists:
             existing.add(table.name)
         elif table.required:
@@ -112,7 +115,6 @@ def provide(
         if table.home == "postgres":
             copy_side_table(scratch, table, inputs.side_path(table) if exists else None)
             continue
-        lake = _LakeTable(scratch, table, inputs, window)
         absent[table.name] = lake.absent_columns() if exists else frozenset()
         files[table.name] = lake.create(absent[table.name])
     return Provided(frozenset(existing), absent, files, inputs)
@@ -128,8 +130,11 @@ class _LakeTable:
     def _month(self, source: str) -> str:
         return f"source={source}/year={self.window.year}/month={self.window.month}"
 
-    def _files(self) -> dict[str, tuple[InputFile, ...]]:
-        """Source -> its files of the month, where there are any."""
+    @cached_property
+    def of_month(self) -> Mapping[str, tuple[InputFile, ...]]:
+        """Source -> its files of the month, where there are any; none of a side table."""
+        if self.table.home == "postgres":
+            return {}
         window = self.window
         sources = sorted({window.source_uuid, *(c.source_uuid for c in window.clusters)})
         found = {source: self.inputs.files(self.table, window, source) for source in sources}
@@ -138,13 +143,14 @@ class _LakeTable:
     def absent_columns(self) -> frozenset[str]:
         """Declared columns that no file of the table has, of any source and month."""
         missing = frozenset(column.name for column in self.table.columns)
-        for file in itertools.chain.from_iterable(self._files().values()):
+        for file in itertools.chain.from_iterable(self.of_month.values()):
             missing -= _names(self.inputs, file)
             if not missing:
                 return missing
-        for file in self.inputs.all_files(self.table, self.window):
-            with contextlib.suppress(InputUnreadable):  # it is none of this window's
-                missing -= _names(self.inputs, file)
+        for file in self.inputs.everywhere(self.table, self.window):
+            if file.size:
+                with contextlib.suppress(InputUnreadable):  # it is none of this window's
+                    missing -= _names(self.inputs, file)
             if not missing:
                 break
         return missing
@@ -159,7 +165,7 @@ class _LakeTable:
         declared = ", ".join(f"{quoted(c.name)} {_TYPES[c.type]}" for c in columns)
         read: list[InputFile] = []
         selects = []
-        for number, (source, files) in enumerate(self._files().items(), 1):
+        for number, (source, files) in enumerate(self.of_month.items(), 1):
             part = self.scratch.hive(f"{self.table.name}__{number}")
             place = _text(self._address(source, files))
             self.scratch.session.run(
@@ -221,11 +227,9 @@ def _link(file: InputFile, target: Path) -> None:
 
 def _names(inputs: Inputs, file: InputFile) -> frozenset[str]:
     """The columns of a file, in lower case, as both engines look for them."""
-    import pyarrow.parquet as pq  # heavy; most modes do not read Parquet themselves
-
     try:
-        with inputs.filesystem.open_input_file(file.path) as source:
-            return frozenset(name.lower() for name in pq.read_schema(source).names)
+        schema = fragment(inputs.filesystem, file.path, file.size).physical_schema
+        return frozenset(name.lower() for name in schema.names)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from None
 

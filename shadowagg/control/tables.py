@@ -19,7 +19,7 @@ from pyarrow import fs
 from shadowagg.control.dialect import literal, quoted
 from shadowagg.control.parquet_files import FileColumn, Kind, ParquetFiles, open_files
 from shadowagg.errors import InputRefused, InputUnreadable
-from shadowagg.inputs import InputFile, Inputs
+from shadowagg.inputs import FilesEverywhere, InputFile, Inputs
 from shadowagg.provider import InputColumn, InputTable
 from shadowagg.window import Window
 
@@ -61,6 +61,7 @@ _READ_AS: dict[tuple[str, Kind], str] = {
 """(declared type, what the file has) -> how its values are read."""
 
 _FOOTERS_AT_ONCE = 64
+"""On disk; in a store, where each is a request or two, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,16 @@ class InputTables:
         tables: what the provider declares.
         inputs: where they lie.
         window: whose sources and month are read.
+        copies: an empty folder for objects that have to be fetched.
     """
 
     connection: duckdb.DuckDBPyConnection
     tables: Sequence[InputTable]
     inputs: Inputs
     window: Window
+    copies: Path
     _read: dict[str, tuple[ParquetFiles, tuple[InputFile, ...]]] = field(default_factory=dict)
+    _everywhere: dict[str, FilesEverywhere] = field(default_factory=dict)
 
     def register(self) -> frozenset[str]:
         """Make a view of each table, under its plain name; of a missing optional one an empty view.
@@ -108,9 +112,10 @@ class InputTables:
         """
         existing = set()
         for table in self.tables:
-            if self.inputs.exists(table, self.window):
+            files = self._files(table)
+            if files or self._is_there(table):
                 existing.add(table.name)
-                parts = self._side(table) if table.home == "postgres" else self._lake(table)
+                parts = self._side(table) if table.home == "postgres" else self._lake(table, files)
             elif table.required:
                 raise InputRefused(
                     "the table does not exist",
@@ -135,12 +140,20 @@ class InputTables:
     def folders(self) -> frozenset[str]:
         """The real folders of all files that the views read; of use for files on disk only."""
         return frozenset(
-            str(Path(file.path).resolve().parent)
-            for _, files in self._read.values()
-            for file in files
+            folder for reader, files in self._read.values() for folder in reader.folders(files)
         )
 
     # --- which files, and what they have ---------------------------------------------------------
+
+    def _is_there(self, table: InputTable) -> bool:
+        if table.home == "postgres":
+            return self.inputs.exists(table, self.window)
+        return any(True for _ in self._files_everywhere(table))
+
+    def _files_everywhere(self, table: InputTable) -> FilesEverywhere:
+        if table.name not in self._everywhere:
+            self._everywhere[table.name] = self.inputs.everywhere(table, self.window)
+        return self._everywhere[table.name]
 
     def _place(self, table: InputTable) -> str:
         if table.home == "postgres":
@@ -151,7 +164,7 @@ class InputTables:
         path = self.inputs.side_path(table)
         filesystem = fs.LocalFileSystem()
         file = InputFile(path, filesystem.get_file_info(path).size, "")
-        reader = open_files(self.connection, filesystem, self.inputs.side)
+        reader = open_files(self.connection, filesystem, self.inputs.side, self.copies)
         self._read[table.name] = (reader, (file,))
         (columns,) = reader.columns([file])
         missing = {column.name for column in table.columns} - columns.keys()
@@ -159,16 +172,23 @@ class InputTables:
             raise self._without_columns(table, missing)
         return [_Part((file,), columns, {})]
 
-    def _lake(self, table: InputTable) -> list[_Part]:
+    def _files(self, table: InputTable) -> list[tuple[str, InputFile]]:
+        """The window's files of a lake table, with their source; none of a side table."""
+        if table.home == "postgres":
+            return []
         sources = sorted({self.window.source_uuid, *(c.source_uuid for c in self.window.clusters)})
-        reader = open_files(self.connection, self.inputs.filesystem, self._place(table))
         # An object of no bytes has no rows to production's engine, and is no error (`trino.md` 7).
-        files = [
+        return [
             (source, file)
             for source in sources
             for file in self.inputs.files(table, self.window, source)
             if file.size
         ]
+
+    def _lake(self, table: InputTable, files: Sequence[tuple[str, InputFile]]) -> list[_Part]:
+        reader = open_files(
+            self.connection, self.inputs.filesystem, self._place(table), self.copies
+        )
         self._read[table.name] = (reader, tuple(file for _, file in files))
         columns = reader.columns([file for _, file in files])
         names = frozenset(column.name for column in table.columns)
@@ -199,9 +219,10 @@ class InputTables:
         self, table: InputTable, reader: ParquetFiles, missing: frozenset[str]
     ) -> frozenset[str]:
         """Which of some columns no file of the table has, of any source and month."""
-        files = iter([file for file in self.inputs.all_files(table, self.window) if file.size])
-        while missing and (some := list(itertools.islice(files, _FOOTERS_AT_ONCE))):
-            missing = missing.difference(*_readable(reader, some))
+        files = (file for file in self._files_everywhere(table) if file.size)
+        at_once = 1 if self.inputs.remote else _FOOTERS_AT_ONCE
+        while missing and (some := list(itertools.islice(files, at_once))):
+            missing = missing.difference(*_readable(reader.footers, some))
         return missing
 
     def _without_columns(self, table: InputTable, missing: Iterable[str]) -> InputRefused:

@@ -8,15 +8,17 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from shadowagg.record import Record
 from shadowagg.store.address import Address
 from shadowagg.store.tables import RECORDS, columns_of
 
-__all__ = ["Store"]
+if TYPE_CHECKING:  # it brings the comparison along; whoever adds one has it
+    from shadowagg.record import Record
+
+__all__ = ["Store", "storable"]
 
 _PAUSES = (0.5, 2.0)
 """Seconds before an insert is tried again, where the server could not be reached."""

@@ -58,6 +58,19 @@ def test_nothing_compared_is_inconclusive():
     )
 
 
+def test_inputs_that_could_not_be_seen_are_no_match_and_no_fault_of_the_candidate():
+    for candidate in (None, failed(Cause.UNREADABLE)):
+        diffs = [FakeDiff("one"), FakeDiff("two")]
+        result = judged(diffs, candidate=candidate, inputs_unseen="lake: cannot list")
+        assert (Verdict.INCONCLUSIVE, "unreadable") == (result.verdict, result.cause)
+        assert "lake: cannot list" == result.reason
+
+
+def test_a_control_that_failed_goes_before_inputs_that_could_not_be_seen():
+    result = judged(control=failed(Cause.ERROR), inputs_unseen="lake: cannot list")
+    assert "control at stage one: it broke" == result.reason
+
+
 def test_two_empty_row_sets_match_with_zero_rows():
     empty = [FakeDiff("one", control_rows=0, candidate_rows=0)]
     result = judged(empty, final=("one",))

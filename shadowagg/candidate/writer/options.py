@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pyarrow import fs
 
 from shadowagg.errors import UserError
+from shadowagg.object_store import ObjectStore
 from shadowagg.rowset import Level
 
 __all__ = ["Settled", "StagedPartition", "Staging", "WriteOptions", "Written", "WrittenTable"]
@@ -41,7 +42,8 @@ class Staging:
     Args:
         root: folder, or `s3://bucket/prefix`, with a folder per table. It belongs to one schema, as the
             folder of a Hive schema does.
-        s3: options of `pyarrow.fs.S3FileSystem` that are no secrets; keys come from the environment.
+        s3: options of `pyarrow.fs.S3FileSystem` that are no secrets; the rest comes from the environment,
+            as for the inputs (`object_store`).
         locations: folder of single tables below the root, where it is not named like the table.
         register: called with the partitions after their files were switched, to tell a metastore; called
             again by the next run if it raises, so it must bear repetition.
@@ -55,7 +57,9 @@ class Staging:
     @cached_property
     def filesystem(self) -> fs.FileSystem:
         """The file system of the root."""
-        return fs.S3FileSystem(**self.s3) if self.on_s3 else fs.LocalFileSystem()
+        if self.on_s3:
+            return ObjectStore.from_environment().filesystem(self.s3)
+        return fs.LocalFileSystem()
 
     @property
     def on_s3(self) -> bool:
@@ -64,7 +68,13 @@ class Staging:
 
     def path(self, below: str) -> str:
         """A path of `filesystem` from one below the root."""
-        return f"{self.root.removeprefix('s3://').rstrip('/')}/{below}"
+        return f"{self._folder}/{below}"
+
+    @cached_property
+    def _folder(self) -> str:
+        if self.on_s3:
+            return ObjectStore.from_environment().path(self.root)
+        return self.root.rstrip("/")
 
     def folder(self, table: str) -> str:
         """The folder of a table, below the root."""

@@ -115,6 +115,7 @@ class S3Server:
         bucket: that exists.
         kind: `versitygw` (its buckets are the lake's folders) or `seaweedfs` (they are not).
         access_log: a line per request, where it is versitygw: field 8 the operation, 9 the key.
+        folder: the bucket on this machine, where it is versitygw.
         pid: of its process.
     """
 
@@ -125,6 +126,7 @@ class S3Server:
     bucket: str
     kind: str
     access_log: Path
+    folder: Path
     pid: int
 
     def filesystem(self) -> pyarrow.fs.S3FileSystem:
@@ -192,6 +194,7 @@ def s3(pytestconfig: pytest.Config) -> S3Server:
         bucket=BUCKET,
         kind=state.s3_server,
         access_log=state.run.access_log,
+        folder=state.run.bucket,
         pid=state.services["s3"].pid,
     )
 
