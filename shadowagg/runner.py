@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
+import json
 import logging
 import os
 import platform
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from shadowagg import __version__, evidence
 from shadowagg.comparison import compare_stages
 from shadowagg.discovery import registry
-from shadowagg.errors import InputUnreadable
+from shadowagg.errors import InputUnreadable, UserError
 from shadowagg.explain import explain
 from shadowagg.fence import Limits, private_folder, run_fenced
 from shadowagg.inputs import Inputs
@@ -258,9 +259,23 @@ def conclude(
         repeat=evidence.repeat_command(saved, request) if saved else request.command,
     )
     if store is not None:
-        store.add(record)
+        _keep(record, store, settings)
     registry().notify("shadowagg_run_recorded", record=record)
     return record
+
+
+def _keep(record: Record, store: Store, settings: Settings) -> None:
+    """Into the store; if that cannot be written, into a file, so that the run was not for nothing."""
+    try:
+        store.add(record)
+    except UserError as error:
+        file = settings.home / "not-stored" / f"{record.id}.json"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.write_text(json.dumps(record.to_json()) + "\n", encoding="utf-8")
+        except OSError:  # the disk is full: the store's own words say more
+            raise error from None
+        raise UserError(error.what, on=error.on, hint=f"the record lies in {file}") from error
 
 
 def _observe(

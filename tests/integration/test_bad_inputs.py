@@ -130,6 +130,23 @@ def test_a_file_of_no_bytes_and_a_hidden_one_have_no_rows(folder, home):
     assert 0 == result.exit_code
 
 
+def test_a_store_that_breaks_during_the_run_does_not_lose_the_record(folder, home, monkeypatch):
+    from shadowagg import runner
+
+    whole = runner._observe
+
+    def observed(side, *arguments, **named):
+        (home / "records.sqlite").write_bytes(b"no database any more" * 500)
+        return whole(side, *arguments, **named)
+
+    monkeypatch.setattr(runner, "_observe", observed)
+    result = CliRunner().invoke(main, ["run", "--scenario", str(folder), "--quiet"])
+    assert 2 == result.exit_code
+    (kept,) = (home / "not-stored").iterdir()
+    assert str(kept) in result.output
+    assert "match" == json.loads(kept.read_text())["verdict"]
+
+
 def test_a_required_table_that_is_missing_is_refused_by_both(folder, home):
     shutil.rmtree(folder / "inputs" / "openshift_node_labels_line_items_daily")
     refused_by_both(*run(folder, home), "openshift_node_labels_line_items_daily")
