@@ -85,7 +85,7 @@ def export(out: Path, first: str | None) -> None:
 
 @command.command("verify")
 def verify() -> None:
-    """Check that every document parses and agrees with the columns beside it; exit 1 if not."""
+    """Check that every document is as it was kept and agrees with the columns beside it; else exit 1."""
     from shadowagg.cli import summary
     from shadowagg.store import open_store
     from shadowagg.store.upkeep import verify as look

@@ -9,9 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shadowagg.store.digest import digest_of
+
 __all__ = ["FIRST_VERSION", "METADATA", "NEWEST", "RECORDS", "STEP", "columns_of"]
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The newest step of `versions/`."""
 
 METADATA = sa.MetaData()
@@ -34,6 +36,7 @@ RECORDS = sa.Table(
     sa.Column("rules_version", sa.String(64), nullable=False),
     sa.Column("tracing_id", sa.String(128), nullable=False),
     sa.Column("document", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, server_default=""),
     sa.Index("shadowagg_record_by_schema", "schema_name", "provider", "started"),
 )
 
@@ -72,6 +75,7 @@ def columns_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "rows_compared": document["rows_compared"],
         "rules_version": str(document["makers"].get("rules", "")),
         "tracing_id": document["tracing_id"],
+        "digest": digest_of(document),
     }
     for name, value in columns.items():
         if isinstance(value, str):

@@ -46,7 +46,7 @@ class Verified:
 
 
 def verify(store: Store) -> Verified:
-    """Look at every record: its document parses, and the columns beside it agree with it.
+    """Look at every record: its document parses, is as it was kept, and the columns beside it agree.
 
     Raises:
         UserError: if the database cannot be read.
@@ -124,8 +124,10 @@ def _wrong(connection: sa.Connection, record: str, text: str) -> Iterator[str]:
     if version > RECORD_VERSION:
         yield f"the document has form {version}, this version knows {RECORD_VERSION}"
     differing = _differing(connection, record, columns)
-    if differing:
-        yield f"columns differ from the document: {', '.join(differing)}"
+    if beside := [name for name in differing if name != "digest"]:
+        yield f"columns differ from the document: {', '.join(beside)}"
+    if "digest" in differing:
+        yield "the document is not as it was kept: its digest differs"
 
 
 def _differing(

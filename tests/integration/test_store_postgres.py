@@ -124,6 +124,15 @@ def test_the_steps_make_the_tables_that_are_declared(url):
         assert [] == compare_metadata(context, METADATA)
 
 
+@pytest.mark.parametrize(
+    "value", [1e22, 1e23, -0.0, 1.0, 1e-12, 0.1 + 0.2, 5e-324, 1 << 70, 1.7e308, "a\x00 \ud800"]
+)
+def test_a_document_that_jsonb_writes_in_another_way_is_as_it_was_kept(url, value):
+    store, record = open_store(url), made_record(makers={"rules": "1", "value": value})
+    store.add(record)
+    assert () == verify(store).unsound
+
+
 def first_version(url, record):
     """What version 0.1 made in the search path, with a record."""
     tables = FIRST_TABLES.replace("DATETIME", "TIMESTAMP WITH TIME ZONE")
@@ -135,7 +144,7 @@ def first_version(url, record):
 
 
 def test_a_store_of_the_first_version_is_found_refused_and_upgraded(url):
-    record = made_record()
+    record = made_record(scenario=r"no NUL: \u0000, nor half: \ud800")
     first_version(url, record)
     for opened in (open_store, upgrade_store):
         with pytest.raises(UserError, match="SHADOWAGG_STORE_SCHEMA=public"):
@@ -149,6 +158,15 @@ def test_a_store_of_the_first_version_is_found_refused_and_upgraded(url):
     assert record.to_json() == store.get(record.id)
     assert () == verify(store).unsound
     open_store(url)  # and another one beside it
+
+
+def test_texts_that_jsonb_cannot_hold_do_not_stop_the_upgrade(url):
+    record = made_record(scenario="nul \x00 half \ud800 none \\u0000")
+    first_version(url, record)
+    assert ("0001", NEWEST) == upgrade_store(url, schema="public")
+    store = open_store(url, schema="public")
+    assert "nul \ufffd half \ufffd none \\u0000" == store.get(record.id)["scenario"]
+    assert () == verify(store).unsound
 
 
 def test_a_store_of_a_newer_version_is_refused(url):
@@ -185,13 +203,13 @@ for number in range(25):
 def test_processes_that_make_a_store_at_once_and_write_lose_nothing(url):
     processes = [
         subprocess.Popen([sys.executable, "-c", WRITER, url, str(SHARED)], stderr=subprocess.PIPE)
-        for _ in range(4)
+        for _ in range(3)
     ]
     for process in processes:
         _, said = process.communicate(timeout=120)
         assert 0 == process.returncode, said.decode()
     store = open_store(url)
-    assert 100 == len(list(store.documents()))
+    assert 75 == len(list(store.documents()))
     assert () == verify(store).unsound
 
 
@@ -231,7 +249,8 @@ def test_a_connection_that_breaks_at_the_commit_keeps_the_record_once(url, monke
     assert [record.to_json()] == list(store.documents())
 
 
-def test_a_server_that_is_not_there_is_named_in_a_line_without_the_password(url):
+def test_a_server_that_is_not_there_is_named_in_a_line_without_the_password(url, monkeypatch):
+    monkeypatch.setattr("shadowagg.store.records._PAUSES", (0.01, 0.01))
     store = open_store(url)
     store._engine = sa.create_engine("postgresql+psycopg2://me:hunter22hunter@127.0.0.1:1/x")
     for action in (lambda: store.add(made_record()), lambda: store.get("x")):
@@ -273,6 +292,18 @@ def test_verify_finds_a_column_that_was_changed_from_outside(url):
     ask(url, "UPDATE shadowagg.shadowagg_record SET verdict = 'mismatch', first_day = '2025-08-02'")
     (found,) = verify(store).unsound
     assert (record.id, "columns differ from the document: first_day, verdict") == (
+        found.record,
+        found.what,
+    )
+
+
+def test_verify_finds_a_document_that_was_changed_from_outside(url):
+    store, record = open_store(url), made_record()
+    store.add(record)
+    changed = "jsonb_set(document, '{reason}', '\"another\"')"
+    ask(url, f"UPDATE shadowagg.shadowagg_record SET document = {changed}")  # noqa: S608 - ours
+    (found,) = verify(store).unsound
+    assert (record.id, "the document is not as it was kept: its digest differs") == (
         found.record,
         found.what,
     )

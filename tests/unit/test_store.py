@@ -17,8 +17,10 @@ from store_records import FIRST_TABLES, made_record
 from shadowagg.errors import UserError
 from shadowagg.store import NEWEST, open_store, upgrade_store
 from shadowagg.store.address import Address
+from shadowagg.store.digest import digest_of
 from shadowagg.store.records import storable
 from shadowagg.store.tables import METADATA, STEP
+from shadowagg.store.upkeep import Verified, verify
 
 SHARED = Path(store_records.__file__).parent
 
@@ -131,6 +133,17 @@ def test_numbers_that_are_none_are_kept_as_texts():
     assert {"a": ["nan", "inf", 1.5]} == storable({"a": [float("nan"), float("inf"), 1.5]})
 
 
+def test_a_digest_is_the_same_in_all_versions():
+    """Stores have it: who changes this needs a new column, and a step that fills it."""
+    document = {"b": [1, 1.5, -0.0, 1e22, 10**22, None, True], "a": {"ü": "\U0001f600"}}
+    assert (
+        "4ad0799c97e77511c0a2af3b75fca90843b26d6ba1da85d2efeca59751cf6b59"
+        == digest_of(document)
+        == digest_of({"a": {"ü": "\U0001f600"}, "b": [1.0, 1.5, 0, 10**22, 1e22, None, True]})
+    )
+    assert digest_of(document) != digest_of(document | {"b": [1, 1.5, 0, 1e22, 10**22, None, 1]})
+
+
 # --- steps -------------------------------------------------------------------------------------
 
 
@@ -169,6 +182,7 @@ def test_a_store_of_the_first_version_is_refused_until_it_is_upgraded(url):
 
     assert ("0001", NEWEST) == upgrade_store(url)
     assert record.to_json() == open_store(url).get(record.id)
+    assert Verified(1, ()) == verify(open_store(url))
     assert (NEWEST, NEWEST) == upgrade_store(url)
 
 
@@ -249,11 +263,11 @@ for number in range(25):
 
 def test_processes_that_make_a_store_at_once_and_write_lose_nothing(url):
     arguments = [sys.executable, "-c", WRITER, url, str(SHARED)]
-    processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(4)]
+    processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(3)]
     for process in processes:
         _, said = process.communicate(timeout=60)
         assert 0 == process.returncode, said.decode()
-    assert 100 == len(open_store(url).since(dt.datetime(2000, 1, 1, tzinfo=dt.UTC)))
+    assert 75 == len(open_store(url).since(dt.datetime(2000, 1, 1, tzinfo=dt.UTC)))
 
 
 def test_threads_share_a_store_while_somebody_reads(url):

@@ -79,6 +79,8 @@ def test_export_into_a_folder_that_is_not_there_says_so_in_a_line(store, tmp_pat
         ("document = '[]'", "the document is not a record"),
         ("document = json_remove(document, '$.plan.window.start')", "the document is not a record"),
         ("document = json_set(document, '$.record_version', 99)", "the document has form 99"),
+        ("document = json_set(document, '$.reason', 'x')", "the document is not as it was kept"),
+        ("digest = ''", "the document is not as it was kept"),
         ("verdict = 'mismatch'", "columns differ from the document: verdict"),
         (
             "started = 'yesterday', last_day = 7",
