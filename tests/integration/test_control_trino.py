@@ -658,11 +658,11 @@ def test_an_interrupt_cancels_the_query_and_leaves_nothing(inputs, session, noth
 
     watcher = threading.Thread(target=interrupt)
     watcher.start()
-    with pytest.raises(KeyboardInterrupt):
-        try:
+    try:
+        with pytest.raises(KeyboardInterrupt):
             run(inputs, ENDLESS, days=(1, 1))
-        finally:
-            ended.set()
+    finally:
+        ended.set()
     watcher.join()
 
     assert [] == running(session)
