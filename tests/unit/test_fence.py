@@ -22,6 +22,9 @@ from shadowagg.fence import Limits, Outcome, private_folder, run_fenced
 from shadowagg.fence.processes import descendants
 from shadowagg.observation import Cause
 
+# Processes, signals and memory: the kernel and Python, no package.
+pytestmark = pytest.mark.once
+
 HERE = Path(__file__).parent
 MEBIBYTE = 2**20
 

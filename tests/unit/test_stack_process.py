@@ -14,6 +14,9 @@ from shadowagg.errors import UserError
 from shadowagg.fence.processes import descendants
 from shadowagg.testing.stack.process import Identity, end, last_lines, start
 
+# Processes: no package.
+pytestmark = pytest.mark.once
+
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
 STUBBORN = (
     sys.executable,
