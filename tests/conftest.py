@@ -4,7 +4,12 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A deadline would measure who else works on the machine, not the code.
+hypothesis.settings.register_profile("shadowagg", deadline=None)
+hypothesis.settings.load_profile("shadowagg")
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 
