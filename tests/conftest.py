@@ -13,6 +13,26 @@ hypothesis.settings.load_profile("shadowagg")
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 
+ONE_WORKER = ("test_control_trino.py", "test_control_production.py")
+"""Their tests look whether scratch schemas and queries are left on Trino: those of another worker would
+be taken for their own."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Test after test to whichever worker is free; `ONE_WORKER` as one piece, and first.
+
+    The marks of xdist's own `--dist loadgroup` have no effect under pytest 9.2 (pytest-xdist 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = Path(nodeid.partition("::")[0]).name
+            return "one worker" if file in ONE_WORKER else nodeid
+
+    return Scheduling(config, log) if config.getvalue("dist") == "load" else None
+
 
 def install(folder: Path, site: Path) -> None:
     """Make a distribution importable with its metadata, without pip: what an editable install does."""

@@ -33,7 +33,7 @@ from shadowagg.settings import Settings
 from shadowagg.verdict import Verdict
 from shadowagg.window import Window
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("trino")]
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "parity" / "golden"

@@ -60,8 +60,7 @@ from shadowagg.rowset import (
 from shadowagg.servers import TrinoServer
 from shadowagg.window import Cluster, Window
 
-# One worker: scratch schemas and queries of another would be taken for what a test has left.
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("trino")]
+pytestmark = pytest.mark.server
 
 GOLDEN = Path(__file__).parents[1] / "parity" / "golden"
 PODS = "openshift_pod_usage_line_items_daily"
