@@ -4,10 +4,35 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A deadline would measure who else works on the machine, not the code.
+hypothesis.settings.register_profile("shadowagg", deadline=None)
+hypothesis.settings.load_profile("shadowagg")
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 sys.path.append(str(Path(__file__).parent / "shared"))  # modules that several tests use
+
+ONE_WORKER = ("test_control_trino.py", "test_control_production.py")
+"""Their tests look whether scratch schemas and queries are left on Trino: those of another worker would
+be taken for their own."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Test after test to whichever worker is free; `ONE_WORKER` as one piece, and first.
+
+    The marks of xdist's own `--dist loadgroup` have no effect under pytest 9.2 (pytest-xdist 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = Path(nodeid.partition("::")[0]).name
+            return "one worker" if file in ONE_WORKER else nodeid
+
+    return Scheduling(config, log) if config.getvalue("dist") == "load" else None
 
 
 def install(folder: Path, site: Path) -> None:

@@ -186,8 +186,9 @@ def translate(sql: str, *, on: str = "") -> Translated:
     return Translated(select, to_duckdb(select), names_of_parameters(select), tables_read(select))
 
 
+@functools.lru_cache(maxsize=4096)
 def quoted(identifier: str) -> str:
-    """A name as a quoted identifier of DuckDB."""
+    """A name as a quoted identifier of DuckDB; kept, since a run asks for the same names again."""
     return str(exp.to_identifier(identifier, quoted=True).sql(dialect="duckdb"))
 
 

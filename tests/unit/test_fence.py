@@ -22,6 +22,9 @@ from shadowagg.fence import Limits, Outcome, private_folder, run_fenced
 from shadowagg.fence.processes import descendants
 from shadowagg.observation import Cause
 
+# Processes, signals and memory: the kernel and Python, no package.
+pytestmark = pytest.mark.once
+
 HERE = Path(__file__).parent
 MEBIBYTE = 2**20
 
@@ -50,6 +53,20 @@ def command_line(pid):
         return b""
 
 
+def parent(pid):
+    """None for a process that has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def new_descendants(foreign):
+    """The processes below this one, without foreign ones, below which they come and go."""
+    known = {below for pid in foreign for below in (pid, *descendants(pid))}
+    return [pid for pid in descendants(os.getpid()) if pid not in known]
+
+
 def eventually(condition, *, seconds=5.0):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
@@ -73,8 +90,15 @@ def mark(monkeypatch):
     return text
 
 
+@pytest.fixture
+def foreign():
+    """Our children before the test: what other tests of the session keep, such as a browser."""
+    ours = os.getpid()
+    return [pid for pid in descendants(ours) if parent(pid) == ours]
+
+
 @pytest.fixture(autouse=True)
-def nothing_left(temporary, mark, monkeypatch):
+def nothing_left(temporary, mark, foreign, monkeypatch):
     """Holds for every test of this file."""
     known = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{known}" if known else str(HERE))
@@ -82,7 +106,7 @@ def nothing_left(temporary, mark, monkeypatch):
     yield
     assert open_descriptors() == descriptors
     assert processes_with(mark) == []
-    assert descendants(os.getpid()) == []  # no zombie either
+    assert new_descendants(foreign) == []  # no zombie either
     assert list(temporary.iterdir()) == []
 
 
@@ -675,12 +699,12 @@ def test_a_supervisor_that_is_killed_in_the_middle_has_died(caller, mark, tempor
 
 
 @pytest.mark.parametrize("kernel_keeps_lists", [True, False])
-def test_descendants_are_found_at_any_depth(monkeypatch, kernel_keeps_lists):
+def test_descendants_are_found_at_any_depth(monkeypatch, foreign, kernel_keeps_lists):
     if not kernel_keeps_lists:
         monkeypatch.setattr("shadowagg.fence.processes._keeps_lists", lambda pid: False)
     with subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE) as sh:
         below = int(sh.stdout.readline())
-        assert descendants(os.getpid()) == [sh.pid, below]
+        assert new_descendants(foreign) == [sh.pid, below]
         os.kill(below, signal.SIGKILL)
 
 

@@ -8,6 +8,9 @@ import pytest
 
 from shadowagg.testing.stack.process import Identity
 
+# Processes and files: no package but pytest, which no pin concerns.
+pytestmark = pytest.mark.once
+
 CONFTEST = """
 import pathlib, signal, sys
 import pytest

@@ -12,6 +12,9 @@ from shadowagg.testing.stack.ports import answers, free_ports, is_free
 from shadowagg.testing.stack.process import Identity, end, start
 from shadowagg.testing.stack.stack import Stack
 
+# Processes and files: no package.
+pytestmark = pytest.mark.once
+
 LISTEN = (
     "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
     "time.sleep(600)"

@@ -12,6 +12,9 @@ from shadowagg.testing.stack import archive, java, postgres, s3, steps
 from shadowagg.testing.stack.layout import Home
 from shadowagg.testing.stack.steps import Missing, built_beside, install_packages, run_step
 
+# Programs and files: no package.
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def stack_home(tmp_path):

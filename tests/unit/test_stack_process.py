@@ -3,13 +3,19 @@
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from shadowagg.errors import UserError
+from shadowagg.fence.processes import descendants
 from shadowagg.testing.stack.process import Identity, end, last_lines, start
+
+# Processes: no package.
+pytestmark = pytest.mark.once
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
 STUBBORN = (
@@ -78,13 +84,22 @@ def test_ending_what_is_gone_is_no_error(started):
     assert end(identity, how=signal.SIGTERM, patience=1)
 
 
-def test_a_dead_process_that_nobody_has_reaped_is_not_alive(started, tmp_path):
-    identity = started((sys.executable, "-c", "pass"))
-    limit = time.monotonic() + 30
-    while identity.alive and time.monotonic() < limit:
-        time.sleep(0.02)
+def test_a_started_process_is_no_child_of_ours(started):
+    identity = started(SLEEP)
 
-    assert not identity.alive
+    assert identity.pid not in descendants(os.getpid())
+
+
+def test_a_dead_process_that_nobody_has_reaped_is_not_alive():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        identity = Identity.of(process.pid)
+        assert identity.alive
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+        assert Path(f"/proc/{process.pid}").exists()
+        assert not identity.alive
+        assert end(identity, how=signal.SIGKILL, patience=1)
 
 
 def test_a_program_that_is_not_there_is_one_line(tmp_path):

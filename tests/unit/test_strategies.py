@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from shadowagg.testing import strategies as worth
 
+# What hypothesis draws: no pin concerns it.
+pytestmark = pytest.mark.once
+
 KEYS = ("app", "env", "")
 quick = settings(max_examples=50, deadline=None, database=None)
 patient = settings(max_examples=2_000, deadline=None, database=None)

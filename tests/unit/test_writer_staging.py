@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
+from shadowagg.candidate.writer import reader
 from shadowagg.candidate.writer.options import Staging
 from shadowagg.candidate.writer.reader import read_staging
 from shadowagg.candidate.writer.staging import StagedWindow
@@ -429,8 +430,8 @@ def test_a_reader_sees_one_version_while_another_is_written(tmp_path):
             if found not in versions.values():
                 strange.append(found)
 
-    reader = threading.Thread(target=read)
-    reader.start()
+    thread = threading.Thread(target=read)
+    thread.start()
     staged = StagedWindow.of(staging_in(tmp_path), PLAN)
     turn, until = 0, time.monotonic() + 60
     while (turn < 20 or len(reads) < 2 or sum(reads.values()) < 20) and time.monotonic() < until:
@@ -439,7 +440,7 @@ def test_a_reader_sees_one_version_while_another_is_written(tmp_path):
         time.sleep(0.03)
         turn += 1
     stop.set()
-    reader.join()
+    thread.join()
     assert [] == strange
     assert {"old", "new"} == set(reads)
     assert sum(reads.values()) >= 20
@@ -479,3 +480,24 @@ def test_a_specification_must_say_where_a_partition_lies():
         day_entry(staging, replace(SPEC, partitions=()), PLAN, FIRST, "accessor")
     with pytest.raises(UserError, match="partition column source"):
         day_entry(staging, replace(SPEC, source="name", deleted_by={}), PLAN, FIRST, "accessor")
+
+
+def test_a_reader_that_misses_one_file_after_another_of_a_switch_goes_on(tmp_path, monkeypatch):
+    """Each file is moved to its place between the reader's look and its opening it."""
+    by_us(tmp_path)
+    staged = StagedWindow.of(staging_in(tmp_path), PLAN)
+    journal = staged.prepare([rows("new", NEW)], PLAN, "accessor", "t1")
+    journal = staged.journals.advance(journal, "switching")
+    aside = {entry.hidden: entry for entry in journal.days if entry.aside}
+    missed = []
+    read_file = reader._file
+
+    def moved_meanwhile(staging, spec, entry, path):
+        if path in aside:
+            staged._switch_day(aside[path])
+            missed.append(path)
+        return read_file(staging, spec, entry, path)
+
+    monkeypatch.setattr(reader, "_file", moved_meanwhile)
+    assert expected("new", NEW) == seen(tmp_path)
+    assert sorted(aside) == sorted(missed)

@@ -113,6 +113,7 @@ def test_a_mutation_finds_its_snippet_exactly_once(mutation: Mutation):
     assert mutation.old != mutation.new
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("check", "name"), CAUGHT)
 def test_a_mutation_is_caught(check: Check, name: str, tmp_path: Path):
     runner = Runner("pyarrow", tmp_path)

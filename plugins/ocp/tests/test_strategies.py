@@ -17,6 +17,9 @@ from shadowagg_ocp import inputs as tables
 from shadowagg_ocp.provider import OCP
 from shadowagg_ocp.testing import OpenShiftScenario, small_scenarios, unplaced_volumes
 
+# What hypothesis draws: no pin concerns it.
+pytestmark = pytest.mark.once
+
 quick = settings(
     max_examples=30, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -52,8 +52,11 @@ def read_staging(staging: Staging, spec: RowSetSpec, plan: Plan) -> RowSet:
         try:
             table = _read(staging, spec, plan, before)
         except OSError as error:
+            # In one switch a reader may miss several files, each in the moment in which it gets
+            # its place; what is missing or broken twice in a row is so.
+            again = trouble is not None and str(trouble) == str(error)
             trouble = error
-            if _moment(before) == _moment(journals.read()) and attempt:
+            if again and _moment(before) == _moment(journals.read()):
                 break
             continue
         if _moment(before) == _moment(journals.read()):

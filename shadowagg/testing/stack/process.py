@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import select
@@ -18,8 +19,7 @@ from shadowagg.errors import UserError
 
 __all__ = ["Identity", "Owner", "as_owner", "end", "last_lines", "require_linux", "start"]
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
-"""What this process started, so that it can be reaped here; others are reaped by process 1."""
+_LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ def start(
 ) -> Identity:
     """Start a process in a session of its own, with its output appended to a file.
 
+    It is no child of ours: the system's first process is its parent, and reaps it.
+
     Args:
         command: program and arguments.
         log: its output and errors.
@@ -115,23 +117,23 @@ def start(
     """
     # Variables such as PGDATA or TRINO_… of whoever calls are no settings of these servers.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    user_group = ("", "") if owner is None else (str(owner.user), str(owner.group))
     with log.open("ab") as output:
-        try:
-            process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env={**inherited, **(environment or {})},
-                start_new_session=True,
-                **as_owner(owner),
-            )
-        except OSError as error:
-            raise UserError(f"cannot be started: {error.strerror}", on=str(command[0])) from error
-    _children[process.pid] = process
-    # As our child it keeps its number and its entry until it is reaped, even if it is dead by now.
-    return Identity(process.pid, _stat(process.pid)[1], _boot())
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(_LAUNCHER), *user_group, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            cwd=folder,
+            env={**inherited, **(environment or {})},
+            check=False,
+        )
+    if done.returncode != 0:
+        raise UserError("cannot be started", on=str(command[0]), hint=last_lines(log))
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise UserError(f"cannot be started: {answer['error']}", on=str(command[0]))
+    return Identity(answer["pid"], _fields(answer["stat"])[1], _boot())
 
 
 def as_owner(owner: Owner | None) -> dict[str, Any]:
@@ -165,9 +167,6 @@ def end(identity: Identity, *, how: signal.Signals = signal.SIGTERM, patience: f
                     _gone(handle, 10)
         finally:
             os.close(handle)
-    child = _children.get(identity.pid)
-    if child is not None and child.poll() is not None:
-        del _children[identity.pid]
     return went
 
 
@@ -201,7 +200,10 @@ def _started(pid: int) -> int | None:
 
 def _stat(pid: int) -> tuple[str, int]:
     """State and start time of a process."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return _fields(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
+
+
+def _fields(text: str) -> tuple[str, int]:
     # The name, in parentheses, may contain anything: what follows its last one are fields 3 to 52.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])

@@ -21,8 +21,10 @@ __all__ = ["USER", "Trino"]
 
 USER = "shadowagg"
 
-_QUESTIONS = ("SELECT 1", "SHOW SCHEMAS FROM postgres")
-"""Ready is who answers both: the log and `/v1/info` say so too early."""
+_QUESTION = "SELECT one FROM TABLE(postgres.system.query(query => 'SELECT 1 AS one'))"
+"""Ready is who answers it. The log, `/v1/info` and `SELECT 1` say so seconds too early: what reads
+rows from anywhere has no nodes to run on until then.
+"""
 
 
 class Trino:
@@ -91,8 +93,7 @@ class Trino:
         if not answers(port):
             return "nothing listens yet"
         try:
-            for question in _QUESTIONS:
-                ask(port, question)
+            ask(port, _QUESTION)
         except (OSError, QueryFailed, http.client.HTTPException) as error:
             return str(error)
         return ""
